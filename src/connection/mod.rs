@@ -1,0 +1,383 @@
+//! FLOOR 3: sockets and clocks. Knows bytes and deadlines, nothing of redirects or cookies.
+//!
+//! ```text
+//! Target ── dial ──▶ TcpStream ── tls ──▶ Stream ─┐
+//!                                                 ├─ Connection pumps bytes between the two
+//! request ── encode ──▶ bytes       Exchange ─────┘
+//! ```
+
+mod deadline;
+mod dial;
+mod interrupt;
+mod resolve;
+mod stream;
+#[cfg(feature = "tls-no-provider")]
+mod tls;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+pub(crate) use self::deadline::{Clock, Deadline, Expired};
+pub(crate) use self::interrupt::Interrupt;
+use self::stream::{Socket, Stream};
+#[cfg(feature = "tls-no-provider")]
+pub use self::tls::TlsConfig;
+#[cfg(feature = "tls-no-provider")]
+pub(crate) use self::tls::TlsContext;
+use crate::error::{Error, ErrorKind, Phase};
+use crate::log::debug;
+use crate::message::{Target, Timings};
+use crate::wire::{Buffer, Event, Exchange, Limits, RequestKind, ResponseHead, Verdict};
+
+/// An open connection to one origin.
+pub(crate) struct Connection {
+    stream: Stream,
+    buffer: Buffer,
+    peer: Option<SocketAddr>,
+    /// When the last exchange ended; `None` before the first.
+    used: Option<Instant>,
+}
+
+impl Connection {
+    /// Opens a connection: look-up, TCP and, for `https`, TLS, all under the one deadline.
+    pub(crate) fn open(
+        target: &Target,
+        #[cfg(feature = "tls-no-provider")] tls: &mut TlsContext,
+        patience: &Patience<'_>,
+        timings: &mut Timings,
+    ) -> Result<Self, Error> {
+        let mut times = Times::new(timings);
+        let tcp = dial::dial(target, patience, &mut times)?;
+        let peer = tcp.peer_addr().ok();
+        let socket = Socket::new(tcp);
+        let stream = if target.is_https() {
+            #[cfg(feature = "tls-no-provider")]
+            {
+                let secured = tls.connect(socket, target, patience);
+                times.lap(|timings| &mut timings.tls);
+                Stream::Tls(Box::new(secured?))
+            }
+            #[cfg(not(feature = "tls-no-provider"))]
+            return Err(Error::new(
+                ErrorKind::Tls,
+                "this program was built without TLS (feature `tls` of fetchpool)",
+            )
+            .during(Phase::Tls));
+        } else {
+            Stream::Plain(socket)
+        };
+        debug!("connected to {:?} for {}", peer, target.origin());
+        Ok(Self { stream, buffer: Buffer::new(), peer, used: None })
+    }
+
+    pub(crate) const fn peer(&self) -> Option<SocketAddr> {
+        self.peer
+    }
+
+    /// How long the connection has been idle.
+    pub(crate) fn idle(&self, now: Instant) -> Duration {
+        self.used.map_or(Duration::ZERO, |used| now.saturating_duration_since(used))
+    }
+
+    /// Whether the connection may serve another request: nothing came while it was idle, and the
+    /// peer has not closed it. Bytes that arrive before a request was sent can only be a late
+    /// word about an earlier one, or an attack; they are never an answer.
+    ///
+    /// A connection that was used just now is taken at its word: the look costs system calls, and
+    /// a close that crosses with the request cannot be seen by looking anyway.
+    pub(crate) fn is_fit(&mut self, now: Instant) -> bool {
+        self.buffer.is_empty()
+            && (self.idle(now) < Duration::from_millis(1) || self.stream.is_quiet())
+    }
+
+    /// Sends a request and reads the head of its response.
+    ///
+    /// A peer may answer before it has read the whole request, and close. So when writing fails,
+    /// an answer that is already there is read before the failure is believed.
+    pub(crate) fn send(
+        &mut self,
+        request: Outgoing<'_>,
+        limits: &Limits,
+        patience: &Patience<'_>,
+        timings: &mut Timings,
+    ) -> Result<Answer, Failure> {
+        let reused = self.used.is_some();
+        timings.reused = reused;
+        patience.interrupt.watch_socket(self.stream.tcp());
+        let mut times = Times::new(timings);
+        let written = self.write(request, patience);
+        times.lap(|timings| &mut timings.sending);
+
+        let mut exchange = Exchange::new(request.kind, limits);
+        let mut received = false;
+        let sent_whole = written.is_ok();
+        let error = match written {
+            Err(error) if !is_close(&error) => {
+                patience.error(error, Phase::Sending, ErrorKind::Io, "the request was not sent")
+            }
+            written => {
+                let head = self.read_head(&mut exchange, &mut received, patience);
+                times.lap(|timings| &mut timings.waiting);
+                match (written, head) {
+                    (_, Ok(head)) => return Ok(Answer { head, exchange, sent_whole }),
+                    (Ok(()), Err(error)) => error.during(Phase::Waiting),
+                    (Err(error), Err(_)) => patience.error(
+                        error,
+                        Phase::Sending,
+                        ErrorKind::Io,
+                        "the request was not sent",
+                    ),
+                }
+            }
+        };
+        let went_stale = reused && !received && error.kind() == ErrorKind::Closed;
+        Err(Failure { error, went_stale })
+    }
+
+    fn write(&mut self, request: Outgoing<'_>, patience: &Patience<'_>) -> io::Result<()> {
+        self.stream.write_all(request.head, patience)?;
+        if !request.body.is_empty() {
+            self.stream.write_all(request.body, patience)?;
+        }
+        Ok(())
+    }
+
+    fn read_head(
+        &mut self,
+        exchange: &mut Exchange,
+        received: &mut bool,
+        patience: &Patience<'_>,
+    ) -> Result<Box<ResponseHead>, Error> {
+        loop {
+            match exchange.next_event(&mut self.buffer).map_err(Error::from)? {
+                Event::Head(head) => return Ok(head),
+                Event::Interim(status) => debug!("interim response {status} from {:?}", self.peer),
+                Event::NeedInput => {
+                    let count = self.fill(READ_BYTES_HEAD, Phase::Waiting, patience)?;
+                    *received |= count > 0;
+                    if count == 0 {
+                        exchange.receive_close().map_err(Error::from)?;
+                    }
+                }
+                // The table of the exchange has no body before its head.
+                Event::Data(_) | Event::End => {
+                    return Err(Error::new(ErrorKind::Protocol, "a body came before its head"));
+                }
+            }
+        }
+    }
+
+    /// Receives the body of an answer into a sink, to its end.
+    pub(crate) fn receive(
+        &mut self,
+        exchange: &mut Exchange,
+        sink: &mut dyn Sink,
+        patience: &Patience<'_>,
+        timings: &mut Timings,
+    ) -> Result<(), Error> {
+        let mut times = Times::new(timings);
+        let received = self.pump(exchange, sink, patience);
+        times.lap(|timings| &mut timings.receiving);
+        received.map_err(|error| error.during(Phase::Receiving))
+    }
+
+    fn pump(
+        &mut self,
+        exchange: &mut Exchange,
+        sink: &mut dyn Sink,
+        patience: &Patience<'_>,
+    ) -> Result<(), Error> {
+        loop {
+            match exchange.next_event(&mut self.buffer)? {
+                Event::End => return Ok(()),
+                Event::Data(count) => sink.data(self.buffer.take(count))?,
+                Event::NeedInput => {
+                    let wanted = usize::try_from(exchange.direct()).unwrap_or(usize::MAX);
+                    if wanted > 0
+                        && self.buffer.is_empty()
+                        && let Some(space) = sink.space(wanted)
+                    {
+                        let count = self.stream.read(space, patience).map_err(|error| {
+                            patience.error(error, Phase::Receiving, ErrorKind::Io, "")
+                        })?;
+                        sink.filled(count);
+                        match u64::try_from(count) {
+                            Ok(count) if count > 0 => exchange.receive_direct(count)?,
+                            _ => exchange.receive_close()?,
+                        }
+                    } else if self.fill(READ_BYTES_BODY, Phase::Receiving, patience)? == 0 {
+                        exchange.receive_close()?;
+                    }
+                }
+                // The table of the exchange has no head after its head.
+                Event::Head(_) | Event::Interim(_) => {
+                    return Err(Error::new(ErrorKind::Protocol, "a second head in the response"));
+                }
+            }
+        }
+    }
+
+    /// Ends the exchange. Whether the connection may be kept, by all that has been seen of it.
+    pub(crate) fn finish(&mut self, answer: &Answer) -> Verdict {
+        self.used = Some(Instant::now());
+        self.buffer.shrink_if_large();
+        answer.exchange.verdict(&self.buffer)
+    }
+
+    fn fill(&mut self, want: usize, phase: Phase, patience: &Patience<'_>) -> Result<usize, Error> {
+        let space = self.buffer.space(want);
+        let count = self
+            .stream
+            .read(space, patience)
+            .map_err(|error| patience.error(error, phase, ErrorKind::Io, ""))?;
+        self.buffer.advance(count);
+        Ok(count)
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+/// A request as bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) kind: RequestKind,
+    pub(crate) head: &'a [u8],
+    pub(crate) body: &'a [u8],
+}
+
+/// A response whose head has been read and whose body has not.
+pub(crate) struct Answer {
+    pub(crate) head: Box<ResponseHead>,
+    pub(crate) exchange: Exchange,
+    /// Whether the peer waited for the whole request. If it did not, what is left of the request
+    /// stands in the way of the next one.
+    pub(crate) sent_whole: bool,
+}
+
+/// Why there is no answer.
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    /// The connection had served before, and was closed before a byte of an answer came: the
+    /// peer most likely closed it while it was idle, and never saw the request.
+    pub(crate) went_stale: bool,
+}
+
+/// Where a body goes.
+pub(crate) trait Sink {
+    /// Takes some bytes of the body.
+    fn data(&mut self, bytes: &[u8]) -> Result<(), Error>;
+
+    /// Room of at most `wanted` bytes to read the body's next bytes into, past every buffer;
+    /// `None` if the bytes must pass through [`data`](Self::data).
+    fn space(&mut self, wanted: usize) -> Option<&mut [u8]> {
+        let _ = wanted;
+        None
+    }
+
+    /// The first `count` bytes of the room that [`space`](Self::space) gave are body now.
+    fn filled(&mut self, count: usize) {
+        let _ = count;
+    }
+}
+
+/// How long a thread is ready to wait, and who may end its wait.
+#[derive(Clone, Copy)]
+pub(crate) struct Patience<'a> {
+    pub(crate) deadline: Deadline,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
+impl Patience<'_> {
+    /// What a failed operation on a socket means.
+    fn error(
+        &self,
+        error: io::Error,
+        phase: Phase,
+        otherwise: ErrorKind,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Error {
+        let source = error.get_ref();
+        let kind = if self.interrupt.is_raised() || source.is_some_and(|s| s.is::<Cancelled>()) {
+            return Error::new(ErrorKind::Cancelled, "").during(phase);
+        } else if let Some(expired) = source.and_then(|s| s.downcast_ref::<Expired>()) {
+            return Error::new(ErrorKind::Timeout, expired.to_string()).during(phase);
+        } else if is_tls(&error) {
+            ErrorKind::Tls
+        } else if matches!(phase, Phase::Sending | Phase::Waiting | Phase::Receiving)
+            && is_close(&error)
+        {
+            ErrorKind::Closed
+        } else {
+            otherwise
+        };
+        Error::new(kind, detail).during(phase).because(error)
+    }
+}
+
+/// Whether the error of a read or a write says that the peer has closed, by a reset or otherwise.
+fn is_close(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::BrokenPipe
+            | io::ErrorKind::UnexpectedEof
+    )
+}
+
+#[cfg(feature = "tls-no-provider")]
+fn is_tls(error: &io::Error) -> bool {
+    tls::is_tls_error(error)
+}
+
+#[cfg(not(feature = "tls-no-provider"))]
+const fn is_tls(_: &io::Error) -> bool {
+    false
+}
+
+/// Adds the time since the last look to one of the phases.
+struct Times<'a> {
+    timings: &'a mut Timings,
+    last: Instant,
+}
+
+impl<'a> Times<'a> {
+    fn new(timings: &'a mut Timings) -> Self {
+        Self { timings, last: Instant::now() }
+    }
+
+    fn lap(&mut self, phase: fn(&mut Timings) -> &mut Duration) {
+        let now = Instant::now();
+        let spent = phase(self.timings);
+        *spent = spent.saturating_add(now.saturating_duration_since(self.last));
+        self.last = now;
+    }
+}
+
+/// The error of a wait that another thread ended.
+fn cancelled() -> io::Error {
+    io::Error::other(Cancelled)
+}
+
+#[derive(Debug)]
+struct Cancelled;
+
+impl fmt::Display for Cancelled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("cancelled")
+    }
+}
+
+impl std::error::Error for Cancelled {}
+
+/// How much room a read is given. A head mostly comes whole, with a small body behind it; a large
+/// body that must pass through the buffer is read in larger pieces.
+const READ_BYTES_HEAD: usize = 4 * 1024;
+const READ_BYTES_BODY: usize = 16 * 1024;

@@ -1,0 +1,427 @@
+//! FLOOR 2: one error type for every way in which a job can fail.
+
+use std::borrow::Cow;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use crate::message::{InvalidHeader, InvalidMethod, InvalidUrl, Response, redact};
+use crate::wire::{Class, WireError};
+
+/// Why a job has no response: what failed, in which phase, for which URL, and whose fault it was.
+///
+/// [`Display`](fmt::Display) tells one level, [`source`](StdError::source) the next;
+/// [`message`](Self::message) has them all on one line. URLs are shown without user information,
+/// and bytes that came from a server are escaped.
+///
+/// # Examples
+///
+/// ```
+/// use fetchpool::{ErrorKind, Fault, Session};
+///
+/// let error = Session::default().request("htp://example.com").unwrap_err();
+/// assert_eq!(error.kind(), ErrorKind::InvalidUrl);
+/// assert_eq!(error.fault(), Fault::Caller);
+/// assert_eq!(error.kind().as_str(), "invalid_url");
+/// ```
+pub struct Error(Box<Inner>);
+
+struct Inner {
+    kind: ErrorKind,
+    phase: Option<Phase>,
+    /// Redacted.
+    url: Option<String>,
+    detail: Cow<'static, str>,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+    response: Option<Response>,
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind, detail: impl Into<Cow<'static, str>>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            phase: None,
+            url: None,
+            detail: detail.into(),
+            source: None,
+            response: None,
+        }))
+    }
+
+    /// Says in which phase it happened, unless that is known already.
+    #[must_use]
+    pub(crate) fn during(mut self, phase: Phase) -> Self {
+        self.0.phase.get_or_insert(phase);
+        self
+    }
+
+    /// Says for which URL it happened, unless that is known already.
+    #[must_use]
+    pub(crate) fn at(mut self, url: &str) -> Self {
+        if self.0.url.is_none() {
+            self.0.url = Some(redact(url));
+        }
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn because(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What went wrong, to be matched on.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// What the request was at when it failed.
+    #[must_use]
+    pub fn phase(&self) -> Option<Phase> {
+        self.0.phase
+    }
+
+    /// Whose fault it was, which is what a caller can act on.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        self.0.kind.fault()
+    }
+
+    /// The URL it happened for, without user information: that of the redirect hop that failed.
+    #[must_use]
+    pub fn url(&self) -> Option<&str> {
+        self.0.url.as_deref()
+    }
+
+    /// The response that was made an error of: kind [`Status`](ErrorKind::Status).
+    #[must_use]
+    pub fn response(&self) -> Option<&Response> {
+        self.0.response.as_ref()
+    }
+
+    /// The response that was made an error of, taken out.
+    #[must_use]
+    pub fn into_response(self) -> Option<Response> {
+        self.0.response
+    }
+
+    /// The whole story on one line: this error and every source below it.
+    #[must_use]
+    pub fn message(&self) -> String {
+        let mut message = self.to_string();
+        let mut source = self.source();
+        while let Some(error) = source {
+            let text = error.to_string();
+            // Some libraries repeat their source's text in their own.
+            if !message.ends_with(&text) {
+                message.push_str(": ");
+                message.push_str(&text);
+            }
+            source = error.source();
+        }
+        // A line is a line: what came from a server or a library is not trusted to keep to it.
+        if message.contains(char::is_control) {
+            message =
+                message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+        }
+        message
+    }
+
+    /// Whether a time limit ran out.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        self.kind() == ErrorKind::Timeout
+    }
+
+    /// Whether no connection could be opened.
+    #[must_use]
+    pub fn is_connect(&self) -> bool {
+        self.kind() == ErrorKind::Connect
+    }
+
+    /// Whether the host name could not be looked up.
+    #[must_use]
+    pub fn is_dns(&self) -> bool {
+        self.kind() == ErrorKind::Dns
+    }
+
+    /// Whether TLS failed: a certificate, the handshake, or a record.
+    #[must_use]
+    pub fn is_tls(&self) -> bool {
+        self.kind() == ErrorKind::Tls
+    }
+
+    /// Whether it is a response's status that was asked to be an error.
+    #[must_use]
+    pub fn is_status(&self) -> bool {
+        self.kind() == ErrorKind::Status
+    }
+
+    /// Whether the job was cancelled.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.kind() == ErrorKind::Cancelled
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.kind.phrase())?;
+        if let Some(phase) = self.0.phase {
+            write!(f, " while {}", phase.phrase())?;
+        }
+        if let Some(url) = &self.0.url {
+            write!(f, " for {url}")?;
+        }
+        if !self.0.detail.is_empty() {
+            write!(f, ": {}", self.0.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Error")
+            .field("kind", &self.0.kind)
+            .field("phase", &self.0.phase)
+            .field("url", &self.0.url)
+            .field("detail", &self.0.detail)
+            .field("source", &self.0.source)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let kind = match error.kind() {
+            ErrorKind::Timeout => Self::from(io::ErrorKind::TimedOut).kind(),
+            ErrorKind::Closed => io::ErrorKind::UnexpectedEof,
+            ErrorKind::InvalidUrl | ErrorKind::InvalidRequest => io::ErrorKind::InvalidInput,
+            ErrorKind::Protocol | ErrorKind::Decode => io::ErrorKind::InvalidData,
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
+impl From<InvalidUrl> for Error {
+    fn from(error: InvalidUrl) -> Self {
+        Self::new(ErrorKind::InvalidUrl, error.to_string()).during(Phase::Setup)
+    }
+}
+
+impl From<InvalidHeader> for Error {
+    fn from(error: InvalidHeader) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error.to_string()).during(Phase::Setup)
+    }
+}
+
+impl From<InvalidMethod> for Error {
+    fn from(error: InvalidMethod) -> Self {
+        Self::new(ErrorKind::InvalidRequest, error.to_string()).during(Phase::Setup)
+    }
+}
+
+impl From<WireError> for Error {
+    fn from(error: WireError) -> Self {
+        let kind = match error.class() {
+            Class::Malformed => ErrorKind::Protocol,
+            Class::LimitReached => ErrorKind::TooLarge,
+            Class::Truncated => ErrorKind::Closed,
+            Class::BadRequest => ErrorKind::InvalidRequest,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl Response {
+    /// The response itself if its status is below 400, else an error that carries it.
+    ///
+    /// # Errors
+    ///
+    /// Kind [`Status`](ErrorKind::Status); [`Error::into_response`] gives the response back.
+    #[doc(alias = "raise_for_status")]
+    pub fn error_for_status(self) -> Result<Self, Error> {
+        if self.ok() {
+            return Ok(self);
+        }
+        let reason: String = self.reason().escape_debug().take(80).collect();
+        let mut error =
+            Error::new(ErrorKind::Status, format!("{} {reason}", self.status())).at(self.url());
+        error.0.response = Some(self);
+        Err(error)
+    }
+
+    /// The body, read as JSON (feature `json`).
+    ///
+    /// # Errors
+    ///
+    /// Kind [`Decode`](ErrorKind::Decode) if the body is not JSON, or not of that shape.
+    #[cfg(feature = "json")]
+    pub fn json<T: serde::de::DeserializeOwned>(&self) -> Result<T, Error> {
+        crate::message::json::parse(self.bytes()).map_err(|error| {
+            Error::new(ErrorKind::Decode, "the body is not the JSON that was expected")
+                .during(Phase::Decoding)
+                .at(self.url())
+                .because(error)
+        })
+    }
+}
+
+/// What went wrong. The names, in snake case, are what the command line prints.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The URL does not parse, or its scheme is neither `http` nor `https`.
+    InvalidUrl,
+    /// The request, or the session's settings, cannot be used as they are.
+    InvalidRequest,
+    /// The host name could not be looked up.
+    Dns,
+    /// No address accepted a connection.
+    Connect,
+    /// The certificate, the handshake or a TLS record was bad.
+    Tls,
+    /// A proxy refused or failed.
+    Proxy,
+    /// A time limit ran out.
+    Timeout,
+    /// Reading or writing failed in some other way.
+    Io,
+    /// The peer closed or reset the connection before the response was complete.
+    Closed,
+    /// The response is not well-formed HTTP.
+    Protocol,
+    /// A limit on size or number was exceeded.
+    TooLarge,
+    /// There were more redirects than the limit.
+    TooManyRedirects,
+    /// A redirect led nowhere: a bad `Location`.
+    Redirect,
+    /// The body could not be decoded.
+    Decode,
+    /// The status is 400 or above, and the session asked for an error.
+    Status,
+    /// The job was cancelled.
+    Cancelled,
+    /// Code of the caller's panicked.
+    Panic,
+}
+
+impl ErrorKind {
+    /// The kind in snake case, as the command line prints it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        self.names().0
+    }
+
+    const fn phrase(self) -> &'static str {
+        self.names().1
+    }
+
+    const fn names(self) -> (&'static str, &'static str) {
+        match self {
+            Self::InvalidUrl => ("invalid_url", "invalid URL"),
+            Self::InvalidRequest => ("invalid_request", "invalid request"),
+            Self::Dns => ("dns", "name look-up failed"),
+            Self::Connect => ("connect", "connection failed"),
+            Self::Tls => ("tls", "TLS failed"),
+            Self::Proxy => ("proxy", "proxy failed"),
+            Self::Timeout => ("timeout", "timed out"),
+            Self::Io => ("io", "network error"),
+            Self::Closed => ("closed", "connection closed early"),
+            Self::Protocol => ("protocol", "malformed response"),
+            Self::TooLarge => ("too_large", "limit exceeded"),
+            Self::TooManyRedirects => ("too_many_redirects", "too many redirects"),
+            Self::Redirect => ("redirect", "bad redirect"),
+            Self::Decode => ("decode", "body cannot be decoded"),
+            Self::Status => ("status", "error status"),
+            Self::Cancelled => ("cancelled", "cancelled"),
+            Self::Panic => ("panic", "panic"),
+        }
+    }
+
+    const fn fault(self) -> Fault {
+        match self {
+            Self::Timeout | Self::TooLarge | Self::TooManyRedirects => Fault::Limit,
+            Self::Dns | Self::Connect | Self::Io | Self::Closed => Fault::Network,
+            Self::Tls
+            | Self::Proxy
+            | Self::Protocol
+            | Self::Redirect
+            | Self::Decode
+            | Self::Status => Fault::Peer,
+            Self::InvalidUrl | Self::InvalidRequest | Self::Cancelled | Self::Panic => {
+                Fault::Caller
+            }
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What a request was at.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Setting the session up, or making the request ready to be sent.
+    Setup,
+    /// Looking the host name up.
+    Dns,
+    /// Opening the TCP connection.
+    Connect,
+    /// The TLS handshake.
+    Tls,
+    /// Writing the request.
+    Sending,
+    /// Waiting for the response's head.
+    Waiting,
+    /// Receiving the body.
+    Receiving,
+    /// Undoing the content coding, or reading the body as what it should be.
+    Decoding,
+    /// Following a redirect.
+    Redirecting,
+}
+
+impl Phase {
+    const fn phrase(self) -> &'static str {
+        match self {
+            Self::Setup => "preparing the request",
+            Self::Dns => "looking up the host",
+            Self::Connect => "connecting",
+            Self::Tls => "shaking hands by TLS",
+            Self::Sending => "sending the request",
+            Self::Waiting => "waiting for the response",
+            Self::Receiving => "receiving the body",
+            Self::Decoding => "decoding the body",
+            Self::Redirecting => "following a redirect",
+        }
+    }
+}
+
+/// Whose fault a failure was.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// A limit that was set: of time, size or number.
+    Limit,
+    /// The network: no connection, or it broke. Trying again may help.
+    Network,
+    /// The peer: it broke HTTP or TLS, or said no. The same server will do the same again.
+    Peer,
+    /// The caller: the request cannot be sent as it is, or was cancelled.
+    Caller,
+}

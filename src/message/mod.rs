@@ -1,0 +1,28 @@
+//! FLOOR 0: plain values. What a caller hands in and gets back; nothing here opens a socket.
+
+mod base64;
+mod body;
+#[cfg(feature = "charset")]
+mod charset;
+mod headers;
+#[cfg(feature = "json")]
+pub(crate) mod json;
+mod links;
+mod method;
+mod request;
+mod response;
+mod target;
+mod timings;
+mod user_agent;
+
+pub(crate) use self::base64::encode as base64;
+pub use self::body::Body;
+pub use self::headers::{Headers, InvalidHeader};
+pub(crate) use self::headers::{REDACTED, is_secret, is_token};
+pub use self::links::Link;
+pub use self::method::{InvalidMethod, Method};
+pub use self::request::Request;
+pub use self::response::{Hop, Response, Version};
+pub(crate) use self::target::{Host, InvalidUrl, Origin, Target, redact};
+pub use self::timings::Timings;
+pub use self::user_agent::user_agent;

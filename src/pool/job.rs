@@ -1,0 +1,28 @@
+//! A request on its way through the pool.
+
+use std::time::Instant;
+
+use crate::error::Error;
+use crate::message::Request;
+
+/// A request that was taken off the queue, with its place in the input.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// Counted from 0 in the order in which the queue gave the jobs.
+    pub(super) index: u64,
+    pub(super) request: Request,
+    /// When the queue gave it.
+    pub(super) taken: Instant,
+    /// When a worker first began it: what its timeout is counted from, retries and all.
+    pub(super) began: Option<Instant>,
+    /// How often it has been tried again.
+    pub(super) retries: u32,
+    /// What is wrong with it already: it is answered with this and not sent.
+    pub(super) fault: Option<Error>,
+}
+
+impl Job {
+    pub(super) const fn new(index: u64, request: Request, taken: Instant) -> Self {
+        Self { index, request, taken, began: None, retries: 0, fault: None }
+    }
+}

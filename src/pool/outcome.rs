@@ -1,0 +1,210 @@
+//! What a job comes to: one response or one exception, with the request it belongs to.
+
+use std::any::Any;
+use std::fmt;
+use std::ops::Deref;
+
+use crate::error::Error;
+use crate::message::{Request, Response};
+
+/// The one result of a job.
+#[derive(Debug)]
+#[must_use]
+#[expect(clippy::exhaustive_enums, reason = "a job has a response or it has none")]
+#[expect(clippy::large_enum_variant, reason = "a box more for every response costs more")]
+pub enum Outcome {
+    /// The server answered, with whatever status.
+    Response(ThreadResponse),
+    /// There is no answer.
+    Exception(ThreadException),
+}
+
+impl Outcome {
+    pub(super) fn new(index: u64, request: Request, result: Result<Response, Error>) -> Self {
+        match result {
+            Ok(response) => Self::Response(ThreadResponse { index, request, response }),
+            Err(error) => Self::Exception(ThreadException { index, request, error }),
+        }
+    }
+
+    /// The job's place in the input, from 0.
+    #[must_use]
+    pub const fn index(&self) -> u64 {
+        match self {
+            Self::Response(response) => response.index,
+            Self::Exception(exception) => exception.index,
+        }
+    }
+
+    /// The request that this is the outcome of.
+    pub const fn request(&self) -> &Request {
+        match self {
+            Self::Response(response) => &response.request,
+            Self::Exception(exception) => &exception.request,
+        }
+    }
+
+    /// The value that [`Request::tag`] attached, if it is of this type.
+    #[must_use]
+    pub fn tag<T: Any>(&self) -> Option<&T> {
+        self.request().tag_ref()
+    }
+
+    /// Whether there is a response.
+    #[must_use]
+    pub const fn is_response(&self) -> bool {
+        matches!(self, Self::Response(_))
+    }
+
+    /// The response, or the error.
+    ///
+    /// # Errors
+    ///
+    /// The job's own error.
+    pub fn result(self) -> Result<Response, Error> {
+        match self {
+            Self::Response(response) => Ok(response.response),
+            Self::Exception(exception) => Err(exception.error),
+        }
+    }
+}
+
+/// A response, and the request it answers. Dereferences to the [`Response`].
+#[must_use]
+pub struct ThreadResponse {
+    index: u64,
+    request: Request,
+    response: Response,
+}
+
+impl ThreadResponse {
+    /// The job's place in the input, from 0.
+    #[must_use]
+    pub const fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The request that was answered.
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The value that [`Request::tag`] attached, if it is of this type.
+    #[must_use]
+    pub fn tag<T: Any>(&self) -> Option<&T> {
+        self.request.tag_ref()
+    }
+
+    /// The response alone.
+    #[must_use]
+    pub fn into_response(self) -> Response {
+        self.response
+    }
+
+    /// Both.
+    pub fn into_parts(self) -> (Request, Response) {
+        (self.request, self.response)
+    }
+}
+
+impl Deref for ThreadResponse {
+    type Target = Response;
+
+    fn deref(&self) -> &Response {
+        &self.response
+    }
+}
+
+impl fmt::Debug for ThreadResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadResponse")
+            .field("index", &self.index)
+            .field("request", &self.request)
+            .field("response", &self.response)
+            .finish()
+    }
+}
+
+/// Why a job has no response, and the request it was. Dereferences to the [`Error`].
+///
+/// It turns back into its request, so that what failed can be tried once more:
+/// [`Pool::from_exceptions`](crate::Pool::from_exceptions).
+#[must_use]
+pub struct ThreadException {
+    index: u64,
+    request: Request,
+    error: Error,
+}
+
+impl ThreadException {
+    /// The job's place in the input, from 0.
+    #[must_use]
+    pub const fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The request that failed.
+    pub const fn request(&self) -> &Request {
+        &self.request
+    }
+
+    /// The value that [`Request::tag`] attached, if it is of this type.
+    #[must_use]
+    pub fn tag<T: Any>(&self) -> Option<&T> {
+        self.request.tag_ref()
+    }
+
+    /// The error alone.
+    #[doc(alias = "exception")]
+    #[must_use]
+    pub const fn error(&self) -> &Error {
+        &self.error
+    }
+
+    /// Both.
+    pub fn into_parts(self) -> (Request, Error) {
+        (self.request, self.error)
+    }
+}
+
+impl Deref for ThreadException {
+    type Target = Error;
+
+    fn deref(&self) -> &Error {
+        &self.error
+    }
+}
+
+impl fmt::Debug for ThreadException {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ThreadException")
+            .field("index", &self.index)
+            .field("request", &self.request)
+            .field("error", &self.error)
+            .finish()
+    }
+}
+
+impl fmt::Display for ThreadException {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.error, f)
+    }
+}
+
+impl std::error::Error for ThreadException {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+impl From<ThreadException> for Request {
+    fn from(exception: ThreadException) -> Self {
+        exception.request
+    }
+}
+
+impl From<&ThreadException> for Request {
+    fn from(exception: &ThreadException) -> Self {
+        exception.request.clone()
+    }
+}

@@ -1,0 +1,166 @@
+//! Whether a job is tried again, and when. Pure decisions.
+
+use std::time::Duration;
+
+use crate::error::{Error, ErrorKind};
+use crate::message::{Request, Response};
+
+/// Whether a job that failed is tried again, and after how long.
+///
+/// Tried again is what a second try may mend: a connection that could not be opened or broke, and
+/// the statuses 408, 425, 429, 500, 502, 503 and 504; and only where sending the request twice
+/// does no more than sending it once (GET, HEAD, PUT, DELETE, OPTIONS, TRACE: RFC 9110 §9.2.2) or
+/// nothing was sent yet.
+///
+/// The wait grows exponentially, with full jitter: a random time up to 200 ms before the first
+/// retry, 400 ms before the second and so on, up to 60 s. A `Retry-After` in seconds is obeyed up
+/// to the same cap. Waiting jobs take no worker. The wait counts inside the request's timeout, and
+/// a retry that could not begin before that ends is not made: the last result stands.
+///
+/// # Examples
+///
+/// ```
+/// use fetchpool::{Pool, RetryPolicy};
+///
+/// let pool = Pool::builder().retry(RetryPolicy::new(3));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RetryPolicy {
+    max_retries: u32,
+}
+
+impl RetryPolicy {
+    /// At most so many tries after the first.
+    #[must_use]
+    pub const fn new(max_retries: u32) -> Self {
+        Self { max_retries }
+    }
+
+    /// How long to wait before the next try; `None` if the result stands. `random` is between 0
+    /// and 1.
+    pub(super) fn wait(
+        &self,
+        retries: u32,
+        request: &Request,
+        result: &Result<Response, Error>,
+        random: f64,
+    ) -> Option<Duration> {
+        if retries >= self.max_retries {
+            return None;
+        }
+        let response = match result {
+            Ok(response) => Some(response),
+            Err(error) => match error.kind() {
+                ErrorKind::Connect | ErrorKind::Dns => None,
+                ErrorKind::Io | ErrorKind::Closed | ErrorKind::Timeout
+                    if request.method().is_idempotent() =>
+                {
+                    None
+                }
+                ErrorKind::Status => error.response(),
+                _ => return None,
+            },
+        };
+        if let Some(response) = response {
+            if !RETRIED_STATUSES.contains(&response.status()) || !request.method().is_idempotent() {
+                return None;
+            }
+            if let Some(seconds) = response.header("retry-after").and_then(seconds) {
+                return Some(Duration::from_secs(seconds).min(MAX_WAIT));
+            }
+        }
+        let factor = 2_u32.saturating_pow(retries);
+        Some(FIRST_WAIT.saturating_mul(factor).min(MAX_WAIT).mul_f64(random.clamp(0.0, 1.0)))
+    }
+}
+
+/// Digits only: `str::parse` takes a sign as well.
+fn seconds(value: &str) -> Option<u64> {
+    value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok())?
+}
+
+const RETRIED_STATUSES: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::message::{Headers, Timings, Version};
+
+    fn response(status: u16, retry_after: Option<&str>) -> Result<Response, Error> {
+        let mut headers = Headers::new();
+        if let Some(value) = retry_after {
+            headers.append("Retry-After", value).unwrap();
+        }
+        Ok(Response {
+            status,
+            version: Version::Http11,
+            reason: String::new(),
+            headers,
+            url: String::new(),
+            history: Vec::new(),
+            elapsed: Duration::ZERO,
+            timings: Timings::default(),
+            peer: None,
+            body: Vec::new(),
+        })
+    }
+
+    fn failure(kind: ErrorKind) -> Result<Response, Error> {
+        Err(Error::new(kind, ""))
+    }
+
+    #[test]
+    fn only_what_a_second_try_may_mend_is_tried_again() {
+        let policy = RetryPolicy::new(1);
+        let get = Request::get("u");
+        let post = Request::post("u");
+        for (result, get_again, post_again) in [
+            (response(200, None), false, false),
+            (response(404, None), false, false),
+            (response(503, None), true, false),
+            (response(429, None), true, false),
+            (failure(ErrorKind::Connect), true, true),
+            (failure(ErrorKind::Dns), true, true),
+            (failure(ErrorKind::Closed), true, false),
+            (failure(ErrorKind::Io), true, false),
+            (failure(ErrorKind::Timeout), true, false),
+            (failure(ErrorKind::Protocol), false, false),
+            (failure(ErrorKind::Tls), false, false),
+            (failure(ErrorKind::InvalidUrl), false, false),
+            (failure(ErrorKind::Cancelled), false, false),
+        ] {
+            assert_eq!(policy.wait(0, &get, &result, 1.0).is_some(), get_again, "GET {result:?}");
+            assert_eq!(
+                policy.wait(0, &post, &result, 1.0).is_some(),
+                post_again,
+                "POST {result:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn waits_double_up_to_the_cap_and_are_spread_at_random() {
+        let policy = RetryPolicy::new(u32::MAX);
+        let get = Request::get("u");
+        let wait =
+            |retries, random| policy.wait(retries, &get, &response(503, None), random).unwrap();
+        assert_eq!(wait(0, 1.0), Duration::from_millis(200));
+        assert_eq!(wait(0, 0.5), Duration::from_millis(100));
+        assert_eq!(wait(3, 1.0), Duration::from_millis(1600));
+        assert_eq!(wait(40, 1.0), Duration::from_secs(60));
+        assert_eq!(RetryPolicy::new(2).wait(2, &get, &response(503, None), 1.0), None);
+    }
+
+    #[test]
+    fn retry_after_is_obeyed_up_to_the_cap() {
+        let policy = RetryPolicy::new(1);
+        let get = Request::get("u");
+        let wait = |value| policy.wait(0, &get, &response(503, Some(value)), 0.0).unwrap();
+        assert_eq!(wait("7"), Duration::from_secs(7));
+        assert_eq!(wait("86400"), Duration::from_secs(60));
+        assert_eq!(wait("+7"), Duration::ZERO, "not a number of seconds");
+        assert_eq!(wait("99999999999999999999999"), Duration::ZERO);
+    }
+}

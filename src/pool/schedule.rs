@@ -1,0 +1,322 @@
+//! Which job may start now.
+//!
+//! Workers come here when they are free. The first one goes to the source and waits there, the
+//! others wait here; a worker that comes back with a job sends the next one to the source. So no
+//! job is taken before there is somebody to run it, a slow source holds up one worker and not
+//! the jobs that are parked here, and nobody waits with the lock held.
+
+use std::collections::BinaryHeap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::job::Job;
+use super::panic_error;
+use super::queue::{Next, Source};
+use crate::message::Request;
+
+/// The jobs that wait, and the rules by which they stop waiting.
+pub(super) struct Schedule {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Whether a running job may come back to be parked.
+    may_park: bool,
+}
+
+struct State {
+    source: SourceState,
+    parked: BinaryHeap<Parked>,
+    next_index: u64,
+    /// Claims that have not ended.
+    claimed: usize,
+    pace: Option<Pace>,
+    stopped: bool,
+    /// Workers that wait here.
+    waiting: usize,
+    threads: usize,
+    max_threads: usize,
+}
+
+enum SourceState {
+    Here(Box<dyn Source>),
+    /// A worker is asking it.
+    Lent,
+    Closed,
+}
+
+/// A job, and whether one more worker should be started beside the one that runs it.
+pub(super) struct Taken {
+    pub(super) job: Job,
+    pub(super) start_another: bool,
+}
+
+impl Schedule {
+    /// A schedule, and how many workers to start with: never more than there are jobs.
+    pub(super) fn new(
+        source: Box<dyn Source>,
+        max_threads: usize,
+        rate: Option<f64>,
+        may_park: bool,
+    ) -> (Self, usize) {
+        let threads = source.most_left().map_or(1, |jobs| jobs.min(max_threads));
+        let state = State {
+            source: SourceState::Here(source),
+            parked: BinaryHeap::new(),
+            next_index: 0,
+            claimed: 0,
+            pace: rate.map(Pace::new),
+            stopped: false,
+            waiting: 0,
+            threads,
+            max_threads,
+        };
+        (Self { state: Mutex::new(state), changed: Condvar::new(), may_park }, threads)
+    }
+
+    /// Waits for a job. `None` when there will be no more: the source is closed, nothing is
+    /// parked and nothing can be parked any more.
+    pub(super) fn next(&self) -> Option<Taken> {
+        let mut state = self.lock();
+        loop {
+            let now = Instant::now();
+            if state.stopped {
+                // What is parked is handed out at once, to be answered and not to be run.
+                return state.parked.pop().map(|parked| state.claim(parked.job));
+            }
+            if let Some(wait) = state.pace.as_ref().and_then(|pace| pace.wait(now)) {
+                if state.is_done(self.may_park) {
+                    return None;
+                }
+                state = self.wait(state, Some(wait));
+                continue;
+            }
+            if let Some(parked) = state.pop_due(now) {
+                state.keep_pace(now);
+                return Some(state.claim(parked.job));
+            }
+            let until_due = state.parked.peek().map(|p| p.due.saturating_duration_since(now));
+            match std::mem::replace(&mut state.source, SourceState::Lent) {
+                SourceState::Here(source) => {
+                    drop(state);
+                    let wait = until_due.unwrap_or(SLICE).min(SLICE);
+                    let (next, source) = ask(source, wait);
+                    state = self.lock();
+                    state.source = source;
+                    if matches!(state.source, SourceState::Closed) {
+                        self.changed.notify_all();
+                    }
+                    let Some((request, fault)) = next else { continue };
+                    let now = Instant::now();
+                    let mut job = Job::new(state.next_index, request, now);
+                    job.fault = fault;
+                    state.next_index = state.next_index.saturating_add(1);
+                    state.keep_pace(now);
+                    if state.waiting > 0 {
+                        self.changed.notify_one();
+                    }
+                    return Some(state.claim(job));
+                }
+                SourceState::Lent => state = self.wait(state, until_due),
+                SourceState::Closed => {
+                    state.source = SourceState::Closed;
+                    if state.is_done(self.may_park) {
+                        return None;
+                    }
+                    state = self.wait(state, until_due);
+                }
+            }
+        }
+    }
+
+    /// Keeps a job until it is due.
+    pub(super) fn park(&self, job: Job, due: Instant) {
+        let mut state = self.lock();
+        state.parked.push(Parked { due, job });
+        if state.waiting > 0 {
+            self.changed.notify_one();
+        }
+    }
+
+    /// A claim has ended. The last one to end may be what the waiting workers wait for.
+    pub(super) fn released(&self) {
+        let mut state = self.lock();
+        state.claimed = state.claimed.saturating_sub(1);
+        if state.waiting > 0 && state.is_done(self.may_park) {
+            self.changed.notify_all();
+        }
+    }
+
+    /// No more jobs are taken from the source; what is parked is handed out at once.
+    pub(super) fn stop(&self) {
+        self.lock().stopped = true;
+        self.changed.notify_all();
+    }
+
+    /// So many workers could not be started: those that run have to do.
+    pub(super) fn could_not_start(&self, workers: usize) {
+        let mut state = self.lock();
+        state.threads = state.threads.saturating_sub(workers);
+        state.max_threads = state.threads.max(1);
+    }
+
+    fn wait<'a>(
+        &self,
+        mut state: MutexGuard<'a, State>,
+        limit: Option<Duration>,
+    ) -> MutexGuard<'a, State> {
+        state.waiting = state.waiting.saturating_add(1);
+        let mut state = match limit {
+            Some(limit) => {
+                let waited = self.changed.wait_timeout(state, limit);
+                waited.unwrap_or_else(PoisonError::into_inner).0
+            }
+            None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+        };
+        state.waiting = state.waiting.saturating_sub(1);
+        state
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Poison is ignored: no code that can panic runs under this lock; the source, which may,
+        // is asked without it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn pop_due(&mut self, now: Instant) -> Option<Parked> {
+        let due = self.parked.peek().is_some_and(|parked| parked.due <= now);
+        if due { self.parked.pop() } else { None }
+    }
+
+    fn claim(&mut self, job: Job) -> Taken {
+        self.claimed = self.claimed.saturating_add(1);
+        let more = match &self.source {
+            SourceState::Here(source) => source.most_left() != Some(0),
+            SourceState::Lent => true,
+            SourceState::Closed => false,
+        };
+        let start_another =
+            more && self.waiting == 0 && self.threads < self.max_threads && !self.stopped;
+        if start_another {
+            self.threads = self.threads.saturating_add(1);
+        }
+        Taken { job, start_another }
+    }
+
+    fn is_done(&self, may_park: bool) -> bool {
+        matches!(self.source, SourceState::Closed)
+            && self.parked.is_empty()
+            && (self.claimed == 0 || !may_park)
+    }
+
+    fn keep_pace(&mut self, now: Instant) {
+        if let Some(pace) = &mut self.pace {
+            pace.start(now);
+        }
+    }
+}
+
+/// Asks the source without the lock: it is the caller's code, and may wait, or panic. A panic
+/// ends the source, and becomes the outcome of a job of its own.
+fn ask(
+    mut source: Box<dyn Source>,
+    wait: Duration,
+) -> (Option<(Request, Option<crate::error::Error>)>, SourceState) {
+    match catch_unwind(AssertUnwindSafe(|| source.next(wait))) {
+        Ok(Next::Job(request)) => (Some((request, None)), SourceState::Here(source)),
+        Ok(Next::Empty) => (None, SourceState::Here(source)),
+        Ok(Next::Closed) => {
+            // Also its destructor is the caller's.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
+            (None, SourceState::Closed)
+        }
+        Err(payload) => {
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
+            let error = panic_error("the job queue panicked and gives no more jobs", &*payload);
+            (Some((Request::get(""), Some(error))), SourceState::Closed)
+        }
+    }
+}
+
+/// A job that waits for its time. The heap has the latest on top by nature, so the order is
+/// turned round.
+struct Parked {
+    due: Instant,
+    job: Job,
+}
+
+impl Ord for Parked {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        other.due.cmp(&self.due).then_with(|| other.job.index.cmp(&self.job.index))
+    }
+}
+
+impl PartialOrd for Parked {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Parked {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Parked {}
+
+/// Starts at an even pace: so many a second, and no burst after a pause.
+struct Pace {
+    interval: Duration,
+    next: Option<Instant>,
+}
+
+impl Pace {
+    /// `rate` is positive and finite, as the builder has checked.
+    fn new(rate: f64) -> Self {
+        let interval = Duration::try_from_secs_f64(rate.recip()).unwrap_or(Duration::MAX);
+        Self { interval, next: None }
+    }
+
+    /// How long until the next job may start; `None` if it may now.
+    fn wait(&self, now: Instant) -> Option<Duration> {
+        let wait = self.next?.saturating_duration_since(now);
+        (!wait.is_zero()).then_some(wait)
+    }
+
+    /// A job starts now.
+    fn start(&mut self, now: Instant) {
+        // Counted from when it was due, so that the rate is kept on average although threads wake
+        // a little late; but from now if it came later than a whole interval.
+        let due = match self.next {
+            Some(next) if now.saturating_duration_since(next) < self.interval => next,
+            _ => now,
+        };
+        self.next = due.checked_add(self.interval);
+    }
+}
+
+/// How long a worker waits in a live queue before it looks whether it is still wanted. Only one
+/// worker of a pool waits there at a time.
+const SLICE: Duration = Duration::from_millis(25);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_spaces_starts_evenly_and_saves_nothing_up() {
+        let now = Instant::now();
+        let ms = Duration::from_millis;
+        let mut pace = Pace::new(100.0);
+        assert_eq!(pace.wait(now), None);
+        pace.start(now);
+        assert_eq!(pace.wait(now), Some(ms(10)));
+        assert_eq!(pace.wait(now + ms(10)), None);
+        pace.start(now + ms(12));
+        assert_eq!(pace.wait(now + ms(12)), Some(ms(8)), "a late start does not delay the next");
+        pace.start(now + ms(1000));
+        assert_eq!(pace.wait(now + ms(1000)), Some(ms(10)), "a pause is not made up for");
+    }
+}

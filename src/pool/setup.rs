@@ -1,0 +1,95 @@
+//! How each worker comes to its session.
+
+use std::error::Error as StdError;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::panic_error;
+use crate::connection::Interrupt;
+use crate::error::{Error, ErrorKind, Phase};
+use crate::session::{Session, SessionConfig};
+
+/// What a hook over [`SessionConfig`] may return: nothing, or a `Result` whose error becomes the
+/// exception of every job that the worker takes.
+pub trait HookResult {
+    #[doc(hidden)]
+    fn into_result(self) -> Result<(), Box<dyn StdError + Send + Sync>>;
+}
+
+impl HookResult for () {
+    fn into_result(self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> HookResult for Result<(), E> {
+    fn into_result(self) -> Result<(), Box<dyn StdError + Send + Sync>> {
+        self.map_err(Into::into)
+    }
+}
+
+type Hook = dyn Fn(&mut SessionConfig) -> Result<(), Box<dyn StdError + Send + Sync>> + Send + Sync;
+
+/// The settings to start from and the hooks that change them, once in each worker.
+#[derive(Clone, Default)]
+pub(super) struct Setup {
+    pub(super) config: SessionConfig,
+    initializer: Option<Arc<Hook>>,
+    auth_generator: Option<Arc<Hook>>,
+}
+
+impl Setup {
+    pub(super) fn set_initializer<R: HookResult>(
+        &mut self,
+        hook: impl Fn(&mut SessionConfig) -> R + Send + Sync + 'static,
+    ) {
+        self.initializer = Some(Arc::new(move |config| hook(config).into_result()));
+    }
+
+    pub(super) fn set_auth_generator<R: HookResult>(
+        &mut self,
+        hook: impl Fn(&mut SessionConfig) -> R + Send + Sync + 'static,
+    ) {
+        self.auth_generator = Some(Arc::new(move |config| hook(config).into_result()));
+    }
+
+    /// The session of one worker. What is wrong with it is told for each job that it takes.
+    pub(super) fn session(&self, interrupt: &Interrupt) -> Result<Session, SetupFault> {
+        let mut config = self.config.clone();
+        for (name, hook) in
+            [("initializer", &self.initializer), ("auth_generator", &self.auth_generator)]
+        {
+            let Some(hook) = hook else { continue };
+            match catch_unwind(AssertUnwindSafe(|| hook(&mut config))) {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => {
+                    return Err(SetupFault {
+                        kind: ErrorKind::InvalidRequest,
+                        detail: format!("the {name} failed: {error}"),
+                    });
+                }
+                Err(payload) => {
+                    let error = panic_error(&format!("the {name} panicked"), &*payload);
+                    return Err(SetupFault::of(&error));
+                }
+            }
+        }
+        Session::with_interrupt(config, interrupt.clone()).map_err(|error| SetupFault::of(&error))
+    }
+}
+
+/// Why a worker has no session, kept to be told more than once.
+pub(super) struct SetupFault {
+    kind: ErrorKind,
+    detail: String,
+}
+
+impl SetupFault {
+    fn of(error: &Error) -> Self {
+        Self { kind: error.kind(), detail: error.message() }
+    }
+
+    pub(super) fn error(&self) -> Error {
+        Error::new(self.kind, self.detail.clone()).during(Phase::Setup)
+    }
+}

@@ -1,0 +1,136 @@
+//! Takes a response's body in: to memory, decoded, under the limits; or away.
+
+use super::coding::Decoder;
+use crate::connection::Sink;
+use crate::error::{Error, ErrorKind, Phase};
+use crate::wire::Limits;
+
+/// Collects a body in memory.
+pub(super) struct Collect {
+    /// The first `filled` bytes are body, the rest is room. Where the body is read straight into
+    /// it the room is zeroed once and not at every read.
+    bytes: Vec<u8>,
+    filled: usize,
+    decoder: Option<Decoder>,
+    limit: u64,
+}
+
+impl Collect {
+    /// `length` is what Content-Length announces. It is believed only so far: room for more is
+    /// made as the bytes come.
+    pub(super) fn new(
+        decoder: Option<Decoder>,
+        length: Option<u64>,
+        limits: &Limits,
+    ) -> Result<Self, Error> {
+        let limit = limits.body_bytes;
+        if decoder.is_none() && length.is_some_and(|length| length > limit) {
+            let length = length.unwrap_or_default();
+            return Err(too_large(limit).because(format!("Content-Length is {length}")));
+        }
+        let room = match (&decoder, length) {
+            (None, Some(length)) => {
+                usize::try_from(length).unwrap_or(usize::MAX).min(TRUSTED_BYTES)
+            }
+            _ => 0,
+        };
+        Ok(Self { bytes: vec![0; room], filled: 0, decoder, limit })
+    }
+
+    /// The whole body.
+    pub(super) fn finish(mut self) -> Result<Vec<u8>, Error> {
+        if let Some(decoder) = self.decoder {
+            decoder.finish()?;
+        } else {
+            self.bytes.truncate(self.filled);
+        }
+        Ok(self.bytes)
+    }
+}
+
+impl Sink for Collect {
+    fn data(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        if let Some(decoder) = &mut self.decoder {
+            return decoder.push(bytes, &mut self.bytes, self.limit);
+        }
+        let end = self.filled.saturating_add(bytes.len());
+        if u64::try_from(end).is_ok_and(|end| end > self.limit) {
+            return Err(too_large(self.limit));
+        }
+        match self.bytes.get_mut(self.filled..end) {
+            Some(room) => room.copy_from_slice(bytes),
+            None => {
+                self.bytes.truncate(self.filled);
+                self.bytes.extend_from_slice(bytes);
+            }
+        }
+        self.filled = end;
+        Ok(())
+    }
+
+    fn space(&mut self, wanted: usize) -> Option<&mut [u8]> {
+        if self.decoder.is_some() {
+            return None;
+        }
+        if self.filled == self.bytes.len() {
+            // At the limit the next bytes go through `data`, which says so.
+            let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+            let more =
+                wanted.min(self.filled.max(SMALL_BYTES)).min(limit.saturating_sub(self.filled));
+            self.bytes.resize(self.filled.saturating_add(more), 0);
+        }
+        let room = self.bytes.get_mut(self.filled..)?;
+        let end = room.len().min(wanted);
+        room.get_mut(..end).filter(|room| !room.is_empty())
+    }
+
+    fn filled(&mut self, count: usize) {
+        self.filled = self.filled.saturating_add(count).min(self.bytes.len());
+    }
+}
+
+/// Lets a body go by, so that its connection can be used again; but no more of it than opening
+/// a new connection would cost.
+pub(super) struct Discard {
+    left: usize,
+}
+
+impl Discard {
+    pub(super) const fn new() -> Self {
+        Self { left: DISCARDED_BYTES }
+    }
+
+    /// Whether a body of this announced length is worth reading for the sake of its connection.
+    pub(super) fn is_worth_it(length: Option<u64>) -> bool {
+        length.is_none_or(|length| usize::try_from(length).is_ok_and(|n| n <= DISCARDED_BYTES))
+    }
+}
+
+impl Sink for Discard {
+    fn data(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        match self.left.checked_sub(bytes.len()) {
+            Some(left) => {
+                self.left = left;
+                Ok(())
+            }
+            None => Err(Error::new(ErrorKind::TooLarge, "the body of a redirect is not read on")),
+        }
+    }
+}
+
+/// The error of a body that is larger than it may be.
+pub(super) fn too_large(limit: u64) -> Error {
+    Error::new(
+        ErrorKind::TooLarge,
+        format!("the body is larger than the limit body_bytes of {limit} bytes"),
+    )
+    .during(Phase::Receiving)
+}
+
+/// Room made at once for an announced length. The system gives such memory only when it is
+/// written to, so that a liar costs address space and not memory.
+const TRUSTED_BYTES: usize = 16 << 20;
+/// The least room made for a body of unknown length.
+const SMALL_BYTES: usize = 16 << 10;
+/// About what a connection carries in the round trips that opening a new one takes.
+const DISCARDED_BYTES: usize = 64 << 10;

@@ -1,0 +1,22 @@
+//! What stands in for the decoder where the feature `gzip` is off: nothing is ever decoded.
+
+use crate::error::Error;
+use crate::wire::{Limits, ResponseHead};
+
+/// There is no value of it.
+pub(crate) enum Decoder {}
+
+impl Decoder {
+    #[expect(clippy::unnecessary_wraps, reason = "the decoder it stands in for can fail")]
+    pub(crate) const fn for_head(_: &ResponseHead, _: &Limits) -> Result<Option<Self>, Error> {
+        Ok(None)
+    }
+
+    pub(crate) fn push(&mut self, _: &[u8], _: &mut Vec<u8>, _: u64) -> Result<(), Error> {
+        match *self {}
+    }
+
+    pub(crate) fn finish(&self) -> Result<(), Error> {
+        match *self {}
+    }
+}

@@ -1,0 +1,147 @@
+//! Every setting of a session.
+
+use std::time::Duration;
+
+use super::Auth;
+#[cfg(feature = "tls-no-provider")]
+use crate::connection::TlsConfig;
+use crate::message::{Headers, InvalidHeader};
+use crate::wire::Limits;
+
+/// The settings of a session: what an initializer gets to change.
+///
+/// A plain value with public fields; the methods are shorthands. Start from
+/// [`SessionConfig::new`] and change what should differ.
+///
+/// # Examples
+///
+/// ```
+/// use fetchpool::{SessionConfig, user_agent};
+/// use std::time::Duration;
+///
+/// let mut session = SessionConfig::new();
+/// session
+///     .header("Accept", "application/json")
+///     .user_agent(&user_agent("my-scraper", "1.0"))
+///     .param("lang", "en");
+/// session.timeout = Some(Duration::from_secs(5));
+/// session.limits.body_bytes = 1 << 20;
+/// ```
+#[non_exhaustive]
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// Fields that every request is sent with, unless it has its own of that name.
+    ///
+    /// Default: `User-Agent: fetchpool/` and the version, and `Accept: */*`. `Accept-Encoding` is
+    /// added where bodies are decoded. `Host`, `Content-Length`, `Transfer-Encoding` and
+    /// `Connection` are written by the crate alone, and refused here.
+    ///
+    /// Danger: an `Authorization` or `Cookie` put here goes to the URL of every job, wherever
+    /// that is (though never over a redirect to another origin). [`auth`](Self::auth) can be
+    /// bound to origins.
+    pub headers: Headers,
+    /// Query parameters that every request's URL gets, before its own [`Request::params`].
+    /// Default: none.
+    ///
+    /// [`Request::params`]: crate::Request::params
+    pub params: Vec<(String, String)>,
+    /// How long a request may take in all: name look-up, every address, TLS, every redirect and
+    /// the whole body. Default: 30 s. `None`, or a time beyond the clock, is no limit. Danger:
+    /// without a limit a silent server holds its worker for ever.
+    pub timeout: Option<Duration>,
+    /// How long opening one connection may take: look-up, every address and the TLS handshake.
+    /// Default: 10 s, and never longer than what is left of `timeout`.
+    pub connect_timeout: Option<Duration>,
+    /// Whether redirects are followed; how many is in [`Limits::redirects`]. Default: yes.
+    pub allow_redirects: bool,
+    /// Credentials. Default: none.
+    pub auth: Option<Auth>,
+    /// Whom to trust over `https`. Default: the roots of Mozilla.
+    #[cfg(feature = "tls-no-provider")]
+    pub tls: TlsConfig,
+    /// Ceilings on sizes and numbers, each with its default. Danger: a ceiling that is raised is
+    /// memory that any server can take.
+    pub limits: Limits,
+    /// Whether a status of 400 or above is an error. Default: no, it is a response like others.
+    /// The error then carries the response.
+    pub http_status_as_error: bool,
+    /// Whether gzip and deflate are asked for and undone (feature `gzip`). Default: yes.
+    pub decompress: bool,
+    /// Whether connections are kept for the next request. Default: yes.
+    pub keep_alive: bool,
+    /// How long a kept connection may be idle before it is closed instead of used. Default: 60 s.
+    pub idle_timeout: Duration,
+    /// How many idle connections the session keeps at most, one for each origin; the one that was
+    /// idle longest goes first. Default: 32.
+    pub max_idle_connections: usize,
+    /// The first field that was refused by [`header`](Self::header).
+    pub(super) fault: Option<InvalidHeader>,
+}
+
+impl SessionConfig {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        let mut headers = Headers::new();
+        // Neither can fail: both are plain ASCII text.
+        let _ = headers.append("User-Agent", USER_AGENT);
+        let _ = headers.append("Accept", "*/*");
+        Self {
+            headers,
+            params: Vec::new(),
+            timeout: Some(Duration::from_secs(30)),
+            connect_timeout: Some(Duration::from_secs(10)),
+            allow_redirects: true,
+            auth: None,
+            #[cfg(feature = "tls-no-provider")]
+            tls: TlsConfig::new(),
+            limits: Limits::default(),
+            http_status_as_error: false,
+            decompress: true,
+            keep_alive: true,
+            idle_timeout: Duration::from_secs(60),
+            max_idle_connections: 32,
+            fault: None,
+        }
+    }
+
+    /// Sets a field of [`headers`](Self::headers). One that is refused is remembered, and every
+    /// request of the session then fails with it.
+    pub fn header(&mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> &mut Self {
+        if let Err(error) = self.headers.insert(name.as_ref(), value.as_ref()) {
+            self.fault.get_or_insert(error);
+        }
+        self
+    }
+
+    /// Sets the `User-Agent`; [`user_agent`](crate::user_agent) makes a good one.
+    pub fn user_agent(&mut self, value: impl AsRef<str>) -> &mut Self {
+        self.header("User-Agent", value)
+    }
+
+    /// Adds to [`params`](Self::params).
+    pub fn param(&mut self, name: impl Into<String>, value: impl ToString) -> &mut Self {
+        self.params.push((name.into(), value.to_string()));
+        self
+    }
+
+    /// Sets [`timeout`](Self::timeout).
+    pub fn timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
+        self.timeout = timeout.into();
+        self
+    }
+
+    /// Sets [`auth`](Self::auth).
+    pub fn auth(&mut self, auth: Auth) -> &mut Self {
+        self.auth = Some(auth);
+        self
+    }
+}
+
+impl Default for SessionConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+const USER_AGENT: &str = concat!("fetchpool/", env!("CARGO_PKG_VERSION"));

@@ -1,0 +1,144 @@
+//! The bytes that have come and not been read.
+
+use alloc::vec::Vec;
+
+/// A receive buffer: bytes are written behind, read in front, and a search for the end of a head
+/// goes on where it stopped, so that a head that comes a byte at a time costs linear time.
+#[derive(Debug, Default)]
+pub(crate) struct Buffer {
+    /// All of it is initialised; `start..end` is what has come and not been read.
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// How many of the unread bytes have been searched in vain.
+    searched: usize,
+}
+
+impl Buffer {
+    /// An empty buffer that holds no memory yet.
+    pub(crate) const fn new() -> Self {
+        Self { bytes: Vec::new(), start: 0, end: 0, searched: 0 }
+    }
+
+    /// What has come and not been read.
+    pub(crate) fn filled(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.filled().is_empty()
+    }
+
+    /// Room for at least `want` bytes behind what has come.
+    pub(crate) fn space(&mut self, want: usize) -> &mut [u8] {
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+        let room = self.bytes.len().saturating_sub(self.end);
+        if room < want && self.start > 0 {
+            self.bytes.copy_within(self.start..self.end, 0);
+            self.end = self.end.saturating_sub(self.start);
+            self.start = 0;
+        }
+        let needed = self.end.saturating_add(want);
+        if self.bytes.len() < needed {
+            // Twice as large, so that many small pieces cost no more than one large one.
+            self.bytes.resize(needed.max(self.bytes.len().saturating_mul(2).min(LARGE_BYTES)), 0);
+        }
+        self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// The first `count` bytes of the room have come.
+    pub(crate) fn advance(&mut self, count: usize) {
+        self.end = self.end.saturating_add(count).min(self.bytes.len());
+    }
+
+    /// Reads the first `count` bytes.
+    pub(crate) fn take(&mut self, count: usize) -> &[u8] {
+        let start = self.start;
+        self.start = self.start.saturating_add(count).min(self.end);
+        self.searched = 0;
+        self.bytes.get(start..self.start).unwrap_or_default()
+    }
+
+    /// Where the first head ends: the length up to and with its empty line. `None` if the empty
+    /// line has not come. Lines end in CRLF or, as RFC 9112 §2.2 grants, in LF alone.
+    pub(super) fn head_len(&mut self) -> Option<usize> {
+        let filled = self.bytes.get(self.start..self.end).unwrap_or_default();
+        // The end of a line may lie before the point that the last search came to.
+        let mut from = self.searched.saturating_sub(2);
+        while let Some(rest) = filled.get(from..) {
+            let Some(line) = rest.iter().position(|&byte| byte == b'\n') else { break };
+            let after = from.saturating_add(line).saturating_add(1);
+            match filled.get(after..) {
+                Some([b'\n', ..]) => return Some(after.saturating_add(1)),
+                Some([b'\r', b'\n', ..]) => return Some(after.saturating_add(2)),
+                _ => from = after,
+            }
+        }
+        self.searched = filled.len();
+        None
+    }
+
+    /// Gives memory back that only a large head or body needed.
+    pub(crate) fn shrink_if_large(&mut self) {
+        if self.is_empty() && self.bytes.len() > KEPT_BYTES {
+            *self = Self::new();
+        }
+    }
+}
+
+/// What a buffer keeps while its connection is idle.
+const KEPT_BYTES: usize = 4 * 1024;
+/// Where growing by doubling stops.
+const LARGE_BYTES: usize = 64 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn put(buffer: &mut Buffer, bytes: &[u8]) {
+        buffer.space(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+        buffer.advance(bytes.len());
+    }
+
+    #[test]
+    fn bytes_come_out_in_the_order_in_which_they_came() {
+        let mut buffer = Buffer::new();
+        put(&mut buffer, b"abc");
+        assert_eq!(buffer.take(2), b"ab");
+        put(&mut buffer, &[b'x'; 5000]);
+        assert_eq!(buffer.take(1), b"c");
+        assert_eq!(buffer.filled(), [b'x'; 5000]);
+        assert_eq!(buffer.take(usize::MAX).len(), 5000);
+        assert!(buffer.is_empty());
+        buffer.shrink_if_large();
+        assert_eq!(buffer.bytes.capacity(), 0);
+    }
+
+    #[test]
+    fn the_end_of_a_head_is_found_however_it_is_cut() {
+        for head in ["A\r\nB\r\n\r\n", "A\nB\n\n", "A\r\nB\n\r\n", "A\nB\r\n\n"] {
+            for cut in 0..=head.len() {
+                let mut buffer = Buffer::new();
+                put(&mut buffer, &head.as_bytes()[..cut]);
+                let early = buffer.head_len();
+                assert_eq!(early.is_some(), cut == head.len(), "{head:?} cut at {cut}");
+                put(&mut buffer, &head.as_bytes()[cut..]);
+                put(&mut buffer, b"rest\n\n");
+                assert_eq!(buffer.head_len(), Some(head.len()), "{head:?} cut at {cut}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_search_does_not_look_at_the_same_bytes_again() {
+        let mut buffer = Buffer::new();
+        for _ in 0..10_000 {
+            put(&mut buffer, b"x");
+            assert_eq!(buffer.head_len(), None);
+        }
+        assert_eq!(buffer.searched, 10_000);
+    }
+}

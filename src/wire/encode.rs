@@ -1,0 +1,160 @@
+//! A request as bytes. The only place that writes a line end.
+
+use alloc::vec::Vec;
+
+use super::error::WireError;
+use crate::message::is_token;
+
+/// A request without its fields.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RequestHead<'a> {
+    pub(crate) method: &'a str,
+    pub(crate) target: &'a str,
+    pub(crate) host: &'a str,
+    pub(crate) body: BodyLength,
+    /// Whether the peer is asked to close after the response.
+    pub(crate) close: bool,
+}
+
+/// What the head says about the body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum BodyLength {
+    /// Nothing.
+    None,
+    Known(usize),
+}
+
+/// Writes the head of a request behind what `out` holds.
+///
+/// Everything is checked once more, here, whatever was checked before: what this function writes
+/// is one head and not two (RFC 9112 §11.1). On an error `out` is as it was.
+pub(crate) fn encode<'f>(
+    out: &mut Vec<u8>,
+    head: &RequestHead<'_>,
+    fields: impl IntoIterator<Item = (&'f str, &'f str)>,
+) -> Result<(), WireError> {
+    let before = out.len();
+    write(out, head, fields).inspect_err(|_| out.truncate(before))
+}
+
+fn write<'f>(
+    out: &mut Vec<u8>,
+    head: &RequestHead<'_>,
+    fields: impl IntoIterator<Item = (&'f str, &'f str)>,
+) -> Result<(), WireError> {
+    if !is_token(head.method.as_bytes()) {
+        return Err(WireError::BadMethod);
+    }
+    if !is_visible(head.target) {
+        return Err(WireError::BadTarget);
+    }
+    if !is_visible(head.host) {
+        return Err(WireError::BadHost);
+    }
+    for part in [head.method, " ", head.target, " HTTP/1.1\r\nHost: ", head.host, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+    for (name, value) in fields {
+        if is_own_field(name) {
+            return Err(WireError::OwnField(name.into()));
+        }
+        if !is_token(name.as_bytes()) || !is_field_value(value) {
+            return Err(WireError::BadField(name.escape_debug().collect()));
+        }
+        put_field(out, name, value);
+    }
+    if let BodyLength::Known(length) = head.body {
+        put_field(out, "Content-Length", &alloc::format!("{length}"));
+    }
+    if head.close {
+        put_field(out, "Connection", "close");
+    }
+    out.extend_from_slice(b"\r\n");
+    Ok(())
+}
+
+/// Whether this is a field that nobody else may set: it says who is meant, where the request ends
+/// or whether the connection goes on, and two voices on that are how requests get smuggled.
+pub(crate) fn is_own_field(name: &str) -> bool {
+    ["host", "content-length", "transfer-encoding", "connection"]
+        .iter()
+        .any(|own| name.eq_ignore_ascii_case(own))
+}
+
+fn put_field(out: &mut Vec<u8>, name: &str, value: &str) {
+    for part in [name, ": ", value, "\r\n"] {
+        out.extend_from_slice(part.as_bytes());
+    }
+}
+
+fn is_visible(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn is_field_value(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEAD: RequestHead<'_> = RequestHead {
+        method: "GET",
+        target: "/a?b",
+        host: "h:1",
+        body: BodyLength::None,
+        close: false,
+    };
+
+    #[test]
+    fn a_head_is_written_as_rfc_9112_has_it() {
+        let mut out = Vec::new();
+        encode(&mut out, &HEAD, [("A", "b"), ("C", "")]).unwrap();
+        assert_eq!(out, b"GET /a?b HTTP/1.1\r\nHost: h:1\r\nA: b\r\nC: \r\n\r\n");
+        out.clear();
+        let head = RequestHead { body: BodyLength::Known(12), close: true, ..HEAD };
+        encode(&mut out, &head, []).unwrap();
+        assert!(out.ends_with(b"\r\nContent-Length: 12\r\nConnection: close\r\n\r\n"));
+    }
+
+    #[test]
+    fn no_byte_at_any_place_makes_a_second_line() {
+        for byte in 0..=0xff_u8 {
+            let text = alloc::format!("x{}y", char::from(byte));
+            let heads = [
+                RequestHead { method: &text, ..HEAD },
+                RequestHead { target: &text, ..HEAD },
+                RequestHead { host: &text, ..HEAD },
+                HEAD,
+                HEAD,
+            ];
+            for (place, head) in heads.iter().enumerate() {
+                let field = match place {
+                    3 => (text.as_str(), "v"),
+                    4 => ("N", text.as_str()),
+                    _ => ("N", "v"),
+                };
+                let mut out = b"before".to_vec();
+                match encode(&mut out, head, [field]) {
+                    Ok(()) => {
+                        let lines = out.iter().filter(|&&b| b == b'\n' || b == b'\r').count();
+                        assert_eq!(lines, 8, "byte {byte:#x} at place {place}");
+                    }
+                    Err(error) => {
+                        assert_eq!(error.class(), super::super::Class::BadRequest);
+                        assert_eq!(out, b"before");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fields_of_the_crate_are_refused_in_every_letter_case() {
+        for name in ["host", "HOST", "Content-length", "transfer-Encoding", "CONNECTION"] {
+            let refused = encode(&mut Vec::new(), &HEAD, [(name, "x")]);
+            assert_eq!(refused, Err(WireError::OwnField(name.into())));
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Bytes to response heads. The only module that names `httparse`.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use httparse::{Header, ParserConfig, Status};
+
+use super::buffer::Buffer;
+use super::error::{Found, WireError};
+use super::limits::Limits;
+use crate::message::{Headers, Version};
+
+/// A status line and the fields behind it.
+#[derive(Debug)]
+pub(crate) struct ResponseHead {
+    pub(crate) status: u16,
+    pub(crate) version: Version,
+    pub(crate) reason: String,
+    pub(crate) headers: Headers,
+}
+
+/// Takes a whole head out of the buffer; `None` if it has not come yet.
+///
+/// The parser sees a head only when its empty line is there, so that a head in a thousand pieces
+/// is parsed once. Before that, only what needs no parser is looked at: whether this can be HTTP
+/// at all, and whether it is too long by now.
+pub(super) fn take(
+    buffer: &mut Buffer,
+    limits: &Limits,
+) -> Result<Option<ResponseHead>, WireError> {
+    let Some(len) = buffer.head_len() else {
+        let filled = buffer.filled();
+        check_start(filled)?;
+        check_status_line_len(filled, limits)?;
+        if filled.len() >= limits.head_bytes {
+            return Err(WireError::HeadTooLong { limit: limits.head_bytes });
+        }
+        return Ok(None);
+    };
+    let bytes = buffer.filled().get(..len).unwrap_or_default();
+    check_start(bytes)?;
+    check_status_line_len(bytes, limits)?;
+    if len > limits.head_bytes {
+        return Err(WireError::HeadTooLong { limit: limits.head_bytes });
+    }
+    let head = parse(bytes, limits)?;
+    buffer.take(len);
+    Ok(Some(head))
+}
+
+/// Whether the bytes begin like a status line (RFC 9112 §4), as far as they go. A peer that does
+/// not speak HTTP/1 is known at its first wrong byte, also if it then says nothing more.
+fn check_start(bytes: &[u8]) -> Result<(), WireError> {
+    const START: &[u8; 13] = b"HTTP/1.d ddd ";
+    let fits = |(&byte, &wanted): (&u8, &u8)| match wanted {
+        b'd' => byte.is_ascii_digit(),
+        other => byte == other,
+    };
+    let good = bytes.iter().zip(START).take_while(|&pair| fits(pair)).count();
+    if good == bytes.len().min(START.len()) {
+        return Ok(());
+    }
+    match (good, bytes.get(good)) {
+        (0..7, _) => Err(WireError::NotHttp(Found::new(bytes))),
+        // The reason phrase may be missing, and the space before it as well, as servers do it.
+        (12, Some(b'\r' | b'\n')) => Ok(()),
+        _ => Err(WireError::BadStatusLine(Found::new(bytes))),
+    }
+}
+
+fn check_status_line_len(bytes: &[u8], limits: &Limits) -> Result<(), WireError> {
+    let limit = limits.status_line_bytes;
+    // Its line end does not count.
+    let within = bytes.iter().take(limit.saturating_add(2)).any(|&byte| byte == b'\n');
+    if within || bytes.len() <= limit {
+        return Ok(());
+    }
+    Err(WireError::StatusLineTooLong { limit })
+}
+
+fn parse(bytes: &[u8], limits: &Limits) -> Result<ResponseHead, WireError> {
+    // A line for each field and more is never needed; the stack has room for most heads.
+    let lines = bytes.iter().filter(|&&byte| byte == b'\n').count();
+    let mut few = [httparse::EMPTY_HEADER; FIELDS_ON_STACK];
+    let mut many = Vec::new();
+    let slots = if lines <= few.len() {
+        few.as_mut_slice()
+    } else {
+        many.resize(lines.min(limits.head_fields.saturating_add(1)), httparse::EMPTY_HEADER);
+        many.as_mut_slice()
+    };
+    let mut config = ParserConfig::default();
+    // RFC 9112 §5.2: a user agent reads a folded line as one, with a space.
+    config.allow_obsolete_multiline_headers_in_responses(true);
+    let mut parsed = httparse::Response::new(slots);
+    match config.parse_response(&mut parsed, bytes) {
+        Ok(Status::Complete(len)) if len == bytes.len() => own(&parsed, bytes, limits),
+        Err(httparse::Error::TooManyHeaders) => {
+            Err(WireError::TooManyFields { limit: limits.head_fields })
+        }
+        Err(httparse::Error::Status | httparse::Error::Version) => {
+            Err(WireError::BadStatusLine(Found::new(bytes)))
+        }
+        Err(error) => {
+            let _ = error;
+            Err(WireError::BadHeaderField(first_bad_line(bytes)))
+        }
+        // An empty line is there, so the parser cannot want more or stop earlier, unless it and
+        // we do not agree where the head ends. Then nobody knows where the body begins.
+        Ok(_) => Err(WireError::BadHeaderField(first_bad_line(bytes))),
+    }
+}
+
+/// Copies the head out of the buffer, folded lines unfolded.
+fn own(
+    parsed: &httparse::Response<'_, '_>,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<ResponseHead, WireError> {
+    let (Some(status @ 100..), Some(minor)) = (parsed.code, parsed.version) else {
+        return Err(WireError::BadStatusLine(Found::new(bytes)));
+    };
+    if parsed.headers.len() > limits.head_fields {
+        return Err(WireError::TooManyFields { limit: limits.head_fields });
+    }
+    let mut headers = Headers::with_capacity(parsed.headers.len(), bytes.len());
+    for field in parsed.headers.iter() {
+        append(&mut headers, field)?;
+    }
+    Ok(ResponseHead {
+        status,
+        // A higher minor version is read as the highest that we speak (RFC 9110 §2.5).
+        version: if minor == 0 { Version::Http10 } else { Version::Http11 },
+        reason: parsed.reason.unwrap_or_default().into(),
+        headers,
+    })
+}
+
+fn append(headers: &mut Headers, field: &Header<'_>) -> Result<(), WireError> {
+    let bad = || WireError::BadHeaderField(Found::new(field.name.as_bytes()));
+    if !crate::message::is_token(field.name.as_bytes()) {
+        return Err(bad());
+    }
+    if !field.value.contains(&b'\n') {
+        return headers.append_received(field.name, field.value).map_err(|_| bad());
+    }
+    if FRAMING_FIELDS.iter().any(|name| field.name.eq_ignore_ascii_case(name)) {
+        return Err(WireError::FoldedFraming);
+    }
+    let lines: Vec<&[u8]> = field.value.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).collect();
+    headers.append_received(field.name, &lines.join(&b' ')).map_err(|_| bad())
+}
+
+/// The first line that the parser alone does not take for a field, for the error's sake.
+fn first_bad_line(bytes: &[u8]) -> Found {
+    let bad = bytes.split_inclusive(|&byte| byte == b'\n').skip(1).find(|line| {
+        let mut one = [httparse::EMPTY_HEADER; 1];
+        let mut field = line.to_vec();
+        field.extend_from_slice(b"\r\n");
+        !matches!(httparse::parse_headers(&field, &mut one), Ok(Status::Complete(_)))
+            && !line.starts_with(b" ")
+            && !line.starts_with(b"\t")
+    });
+    Found::new(bad.map_or(bytes, <[u8]>::trim_ascii_end))
+}
+
+/// Fields whose exact value decides where the message ends, or what comes after it.
+const FRAMING_FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
+const FIELDS_ON_STACK: usize = 48;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8]) -> Result<Option<ResponseHead>, WireError> {
+        read_within(bytes, &Limits::default())
+    }
+
+    fn read_within(bytes: &[u8], limits: &Limits) -> Result<Option<ResponseHead>, WireError> {
+        let mut buffer = Buffer::new();
+        buffer.space(bytes.len().max(1))[..bytes.len()].copy_from_slice(bytes);
+        buffer.advance(bytes.len());
+        take(&mut buffer, limits)
+    }
+
+    #[test]
+    fn a_head_is_read_with_order_duplicates_and_empty_values() {
+        let head =
+            read(b"HTTP/1.1 404 Not Found\r\nA: 1\r\nb:2 \r\nA:\r\n\r\nbody").unwrap().unwrap();
+        assert_eq!(
+            (head.status, head.version, head.reason.as_str()),
+            (404, Version::Http11, "Not Found")
+        );
+        assert_eq!(head.headers.iter().collect::<Vec<_>>(), [("A", "1"), ("b", "2"), ("A", "")]);
+    }
+
+    #[test]
+    fn a_status_line_may_lack_its_reason_and_end_in_a_bare_line_feed() {
+        for bytes in ["HTTP/1.0 200\r\n\r\n", "HTTP/1.0 200 \r\n\r\n", "HTTP/1.0 200 OK\nA: b\n\n"]
+        {
+            let head = read(bytes.as_bytes()).unwrap().unwrap();
+            assert_eq!((head.status, head.version), (200, Version::Http10), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_http_is_known_at_its_first_wrong_byte() {
+        for bytes in [
+            "X",
+            "\r\n",
+            "<html>",
+            "HTTP/2 200\r\n",
+            "HTTX",
+            "SSH-2.0-OpenSSH",
+            "\x16\x03\x01",
+            " HTTP/1.1",
+        ] {
+            assert!(matches!(read(bytes.as_bytes()), Err(WireError::NotHttp(_))), "{bytes:?}");
+        }
+        for bytes in [
+            "HTTP/1.x",
+            "HTTP/1.1  ",
+            "HTTP/1.1 2x",
+            "HTTP/1.1 20 ",
+            "HTTP/1.1 2000",
+            "HTTP/1.1 200X",
+            "HTTP/1.1 099 X\r\n\r\n",
+            "HTTP/1.1\t200 OK\r\n\r\n",
+        ] {
+            assert!(
+                matches!(read(bytes.as_bytes()), Err(WireError::BadStatusLine(_))),
+                "{bytes:?}"
+            );
+        }
+        let whole = b"HTTP/1.1 200 OK\r\n\r\n";
+        for cut in 0..whole.len() {
+            assert!(matches!(read(&whole[..cut]), Ok(None)), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn malformed_fields_are_errors_that_show_the_line_escaped() {
+        for field in [
+            "no colon",
+            "A : b",
+            ": b",
+            "A\0: b",
+            "A: b\0c",
+            "A: b\rc",
+            "ä: b",
+            "A: \x1b[31m",
+            " folded: first",
+        ] {
+            let bytes = alloc::format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n");
+            let error = read(bytes.as_bytes()).err().unwrap_or_else(|| panic!("{field:?} passed"));
+            assert!(matches!(error, WireError::BadHeaderField(_)), "{field:?}: {error}");
+            assert!(!alloc::format!("{error}").contains(char::is_control), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_folded_line_becomes_a_space_and_is_an_error_where_it_frames_the_message() {
+        let head =
+            read(b"HTTP/1.1 200 OK\r\nA: b\r\n  c\r\n\td \r\nE: f\r\n\r\n").unwrap().unwrap();
+        assert_eq!(head.headers.get("a"), Some("b c d"));
+        assert_eq!(head.headers.get("e"), Some("f"));
+        for name in ["Content-Length", "transfer-encoding", "Connection"] {
+            let bytes = alloc::format!("HTTP/1.1 200 OK\r\n{name}: 1\r\n 2\r\n\r\n");
+            assert_eq!(read(bytes.as_bytes()).err(), Some(WireError::FoldedFraming), "{name}");
+        }
+    }
+
+    #[test]
+    fn each_limit_passes_at_its_value_and_fails_one_above() {
+        let limits =
+            Limits { head_bytes: 40, head_fields: 2, status_line_bytes: 20, ..Limits::default() };
+        let line = |n: usize| alloc::format!("HTTP/1.1 200 {}\r\n", "x".repeat(n - 13));
+        assert!(
+            read_within(alloc::format!("{}\r\n", line(20)).as_bytes(), &limits).unwrap().is_some()
+        );
+        for long in [alloc::format!("{}\r\n", line(21)), line(21), line(22)[..21].into()] {
+            let error = read_within(long.as_bytes(), &limits).err();
+            assert_eq!(error, Some(WireError::StatusLineTooLong { limit: 20 }), "{long:?}");
+        }
+        let head = |n: usize| alloc::format!("HTTP/1.1 200\r\nA: {}\r\n\r\n", "x".repeat(n - 21));
+        assert!(read_within(head(40).as_bytes(), &limits).unwrap().is_some());
+        for long in [head(41), head(60)[..40].into()] {
+            let error = read_within(long.as_bytes(), &limits).err();
+            assert_eq!(error, Some(WireError::HeadTooLong { limit: 40 }), "{long:?}");
+        }
+        let fields = |n: usize| alloc::format!("HTTP/1.1 200\r\n{}\r\n", "A:\r\n".repeat(n));
+        assert!(read_within(fields(2).as_bytes(), &limits).unwrap().is_some());
+        let error = read_within(fields(3).as_bytes(), &limits).err();
+        assert_eq!(error, Some(WireError::TooManyFields { limit: 2 }));
+        let limits = Limits::default();
+        assert!(read_within(fields(256).as_bytes(), &limits).unwrap().is_some());
+        let error = read_within(fields(257).as_bytes(), &limits).err();
+        assert_eq!(error, Some(WireError::TooManyFields { limit: 256 }));
+    }
+}
