@@ -121,3 +121,8 @@ pub use crate::wire::Limits;
 #[cfg(any(fuzzing, fetchpool_internals))]
 #[doc(hidden)]
 pub mod internals;
+
+/// The examples of the README compile, too.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -196,7 +196,7 @@ impl InvalidUrl {
             url::ParseError::RelativeUrlWithoutBase => {
                 "has no scheme: it must begin with http:// or https://".into()
             }
-            other => other.to_string(),
+            other => format!("does not parse: {other}"),
         })
     }
 }

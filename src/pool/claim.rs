@@ -114,7 +114,7 @@ mod tests {
         let finish = |claim: Claim<'_>| claim.finish(Err(Error::new(ErrorKind::Io, "")));
         assert_eq!(ledger_of(finish), ["io", "released"]);
         assert_eq!(ledger_of(|claim| claim.park(Instant::now())), ["parked", "released"]);
-        assert_eq!(ledger_of(drop), ["panic", "released"]);
+        assert_eq!(ledger_of(|claim| drop(claim)), ["panic", "released"]);
         assert_eq!(ledger_of(|_claim| panic!("on purpose")), ["panic", "released"]);
     }
 }

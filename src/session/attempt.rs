@@ -94,6 +94,7 @@ impl Session {
         let auth = self.authorization(request, step)?;
         let defaults = config.headers.iter().filter(|(name, _)| {
             goes_along(name)
+                && (step.with_credentials || is_neutral(name))
                 && request.sends_default(name)
                 && !(auth.is_some() && name.eq_ignore_ascii_case("authorization"))
         });
@@ -145,6 +146,14 @@ impl Session {
             None => Ok(None),
         }
     }
+}
+
+/// Fields that a session may send to any origin. All others it sets were meant for the origins of
+/// the jobs, and one of them may be a key by a name of its own.
+fn is_neutral(name: &str) -> bool {
+    ["user-agent", "accept", "accept-language", "accept-encoding", "cache-control", "pragma"]
+        .iter()
+        .any(|neutral| name.eq_ignore_ascii_case(neutral))
 }
 
 /// Fields that make no sense without the body they describe (RFC 9110 §15.4).

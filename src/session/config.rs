@@ -37,8 +37,9 @@ pub struct SessionConfig {
     /// `Connection` are written by the crate alone, and refused here.
     ///
     /// Danger: an `Authorization` or `Cookie` put here goes to the URL of every job, wherever
-    /// that is (though never over a redirect to another origin). [`auth`](Self::auth) can be
-    /// bound to origins.
+    /// that is. [`auth`](Self::auth) can be bound to origins. Over a redirect to another origin
+    /// go only `User-Agent`, `Accept`, `Accept-Language`, `Accept-Encoding`, `Cache-Control` and
+    /// `Pragma`.
     pub headers: Headers,
     /// Query parameters that every request's URL gets, before its own [`Request::params`].
     /// Default: none.
