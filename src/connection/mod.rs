@@ -53,6 +53,7 @@ impl Connection {
         let tcp = dial::dial(target, patience, &mut times)?;
         let peer = tcp.peer_addr().ok();
         let socket = Socket::new(tcp);
+        patience.interrupt.watch_socket(socket.tcp());
         let stream = if target.is_https() {
             #[cfg(feature = "tls-no-provider")]
             {

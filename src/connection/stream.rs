@@ -45,9 +45,9 @@ impl Stream {
     /// The socket, for a thread that must end what this one waits for.
     pub(super) fn tcp(&self) -> &Arc<TcpStream> {
         match self {
-            Self::Plain(socket) => &socket.tcp,
+            Self::Plain(socket) => socket.tcp(),
             #[cfg(feature = "tls-no-provider")]
-            Self::Tls(stream) => &stream.socket().tcp,
+            Self::Tls(stream) => stream.socket().tcp(),
         }
     }
 }
@@ -66,6 +66,10 @@ pub(super) struct Socket {
 impl Socket {
     pub(super) fn new(tcp: TcpStream) -> Self {
         Self { tcp: Arc::new(tcp), read_wait: None, write_wait: None }
+    }
+
+    pub(super) const fn tcp(&self) -> &Arc<TcpStream> {
+        &self.tcp
     }
 
     pub(super) fn read(&mut self, into: &mut [u8], patience: &Patience<'_>) -> io::Result<usize> {

@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::num::NonZero;
+use std::time::Duration;
 
 use super::Pool;
 use super::outcome::{Outcome, ThreadException, ThreadResponse};
-use super::queue::{Source, source};
+use super::queue::{Next, Source, source};
 use super::retry::RetryPolicy;
 use super::setup::{HookResult, Setup};
 use crate::error::{Error, ErrorKind, Phase};
@@ -31,11 +32,21 @@ use crate::session::SessionConfig;
 pub struct PoolBuilder {
     threads: Option<usize>,
     capacity: Option<usize>,
-    pub(super) stack_size: Option<usize>,
+    stack_size: Option<usize>,
     rate: Option<f64>,
+    retry: Option<RetryPolicy>,
+    setup: Setup,
+    source: Option<Box<dyn Source>>,
+}
+
+/// Settings that have been checked.
+pub(super) struct Plan {
+    pub(super) threads: usize,
+    pub(super) capacity: usize,
+    pub(super) stack_size: Option<usize>,
+    pub(super) rate: Option<f64>,
     pub(super) retry: Option<RetryPolicy>,
     pub(super) setup: Setup,
-    source: Option<Box<dyn Source>>,
 }
 
 impl PoolBuilder {
@@ -146,25 +157,42 @@ impl PoolBuilder {
     ///
     /// Kind [`InvalidRequest`](ErrorKind::InvalidRequest) for a setting that cannot be, such as
     /// no threads; [`Io`](ErrorKind::Io) if the system has no thread to give.
-    pub fn build(mut self) -> Result<Pool, Error> {
-        let threads = self
-            .threads
-            .unwrap_or_else(|| std::thread::available_parallelism().map_or(4, NonZero::get));
+    pub fn build(self) -> Result<Pool, Error> {
+        self.start().map_err(|(error, _)| error)
+    }
+
+    /// Starts the pool, or hands its jobs back.
+    fn start(mut self) -> Result<Pool, (Error, Box<dyn Source>)> {
+        let jobs = self.source.take().unwrap_or_else(|| source(std::iter::empty::<Request>()));
+        match self.plan() {
+            Ok(plan) => Pool::start(jobs, plan),
+            Err(error) => Err((error, jobs)),
+        }
+    }
+
+    /// Checks the settings.
+    fn plan(self) -> Result<Plan, Error> {
         let fault = |detail: String| {
             Err(Error::new(ErrorKind::InvalidRequest, detail).during(Phase::Setup))
         };
-        if threads == 0 {
-            return fault("num_threads must be at least 1, not 0".into());
-        }
+        let threads = match self.threads {
+            Some(0) => return fault("num_threads must be at least 1, not 0".into()),
+            Some(threads) => threads,
+            None => std::thread::available_parallelism().map_or(4, NonZero::get),
+        };
         if let Some(rate) = self.rate
             && (!rate.is_finite() || rate <= 0.0)
         {
             return fault(format!("rate must be above 0 requests a second, not {rate}"));
         }
-        let capacity = self.capacity.unwrap_or_else(|| threads.saturating_mul(4).max(64));
-        let jobs = self.source.take().unwrap_or_else(|| source(std::iter::empty::<Request>()));
-        let rate = self.rate;
-        Pool::start(self, jobs, threads, capacity, rate)
+        Ok(Plan {
+            threads,
+            capacity: self.capacity.unwrap_or_else(|| threads.saturating_mul(4).max(64)),
+            stack_size: self.stack_size,
+            rate: self.rate,
+            retry: self.retry,
+            setup: self.setup,
+        })
     }
 
     /// Runs a list of requests and waits until every one has its outcome: gives the responses and
@@ -179,17 +207,17 @@ impl PoolBuilder {
         I::Item: Into<Request>,
     {
         let requests: Vec<Request> = requests.into_iter().map(Into::into).collect();
-        let copies = requests.clone();
         self.source = Some(source(requests));
-        let outcomes: Vec<Outcome> = match self.build() {
+        let outcomes: Vec<Outcome> = match self.start() {
             Ok(pool) => pool.outcomes().collect(),
-            Err(error) => (0..)
-                .zip(copies)
-                .map(|(index, request)| {
-                    let again = Error::new(error.kind(), error.message()).during(Phase::Setup);
-                    Outcome::new(index, request, Err(again))
-                })
-                .collect(),
+            Err((error, mut jobs)) => {
+                let requests = std::iter::from_fn(|| match jobs.next(Duration::ZERO) {
+                    Next::Job(request) => Some(request),
+                    Next::Empty | Next::Closed => None,
+                });
+                let same = || Error::new(error.kind(), error.message());
+                (0..).zip(requests).map(|(n, job)| Outcome::new(n, job, Err(same()))).collect()
+            }
         };
         let (mut responses, mut exceptions) = (Vec::new(), Vec::new());
         for outcome in outcomes {

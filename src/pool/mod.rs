@@ -25,6 +25,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
+use self::builder::Plan;
 pub use self::builder::{Exceptions, PoolBuilder, Responses};
 use self::claim::{Claim, Desk};
 use self::job::Job;
@@ -173,29 +174,24 @@ impl Pool {
         Self::builder().job_queue(requests).build()
     }
 
-    fn start(
-        builder: PoolBuilder,
-        jobs: Box<dyn Source>,
-        threads: usize,
-        capacity: usize,
-        rate: Option<f64>,
-    ) -> Result<Self, Error> {
-        let PoolBuilder { retry, setup, stack_size, .. } = builder;
-        let (schedule, initial) = Schedule::new(jobs, threads, rate, retry.is_some());
+    /// Starts the workers that there are jobs for. If not one can be started, the jobs come back.
+    fn start(jobs: Box<dyn Source>, plan: Plan) -> Result<Self, (Error, Box<dyn Source>)> {
+        let may_park = plan.retry.is_some();
+        let (schedule, initial) = Schedule::new(jobs, plan.threads, plan.rate, may_park);
         let shared = Arc::new(Shared {
             schedule,
-            setup,
-            retry,
-            stack_size,
+            setup: plan.setup,
+            retry: plan.retry,
+            stack_size: plan.stack_size,
             crew: Mutex::default(),
             gone: Condvar::new(),
         });
-        let (sender, receiver) = sync_channel(capacity);
+        let (sender, receiver) = sync_channel(plan.capacity);
         for started in 0..initial {
             if let Err(error) = shared.start_worker(&sender) {
                 if started == 0 {
-                    let detail = "no thread can be started";
-                    return Err(Error::new(ErrorKind::Io, detail).because(error));
+                    let fault = Error::new(ErrorKind::Io, "no thread can be started");
+                    return Err((fault.because(error), shared.schedule.take_source()));
                 }
                 // Those that have started do all the work.
                 shared.schedule.could_not_start(initial - started);

@@ -73,6 +73,14 @@ impl Schedule {
         (Self { state: Mutex::new(state), changed: Condvar::new(), may_park }, threads)
     }
 
+    /// The source, where no worker has been started yet.
+    pub(super) fn take_source(&self) -> Box<dyn Source> {
+        match std::mem::replace(&mut self.lock().source, SourceState::Closed) {
+            SourceState::Here(source) => source,
+            SourceState::Lent | SourceState::Closed => super::queue::source(Vec::<Request>::new()),
+        }
+    }
+
     /// Waits for a job. `None` when there will be no more: the source is closed, nothing is
     /// parked and nothing can be parked any more.
     pub(super) fn next(&self) -> Option<Taken> {

@@ -24,8 +24,8 @@ impl Step {
     }
 }
 
-/// Where the response sends us, or `None` to hand it to the caller: it is no redirect, or has no
-/// `Location`.
+/// Where the response sends us, or `None` to hand it to the caller: it is no redirect, or its
+/// `Location` is missing or empty.
 ///
 /// # Errors
 ///
@@ -36,7 +36,9 @@ pub(super) fn next_step(step: &Step, head: &ResponseHead) -> Result<Option<Step>
         return Ok(None);
     }
     let mut locations = head.headers.get_all("location");
-    let Some(location) = locations.next() else { return Ok(None) };
+    let Some(location) = locations.next().filter(|location| !location.is_empty()) else {
+        return Ok(None);
+    };
     if locations.any(|other| other != location) {
         return Err(bad("there is more than one Location, and they differ".into()));
     }
@@ -147,7 +149,10 @@ mod tests {
             let next = next_step(&step(Method::GET, "http://a/"), &head(status, &["/b"]));
             assert!(next.unwrap().is_none(), "{status}");
         }
-        assert!(next_step(&step(Method::GET, "http://a/"), &head(302, &[])).unwrap().is_none());
+        for locations in [&[][..], &[""][..]] {
+            let next = next_step(&step(Method::GET, "http://a/"), &head(302, locations));
+            assert!(next.unwrap().is_none(), "{locations:?}");
+        }
     }
 
     #[test]
