@@ -1,5 +1,6 @@
 //! FLOOR 2: one error type for every way in which a job can fail.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -46,6 +47,21 @@ impl Error {
             source: None,
             response: None,
         }))
+    }
+
+    /// The error of a panic in the caller's code, by what the panic said.
+    pub(crate) fn panicked(what: &str, payload: &(dyn Any + Send)) -> Self {
+        let text = payload
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+        Self::new(
+            ErrorKind::Panic,
+            match text {
+                Some(text) => format!("{what}: {text}"),
+                None => what.to_owned(),
+            },
+        )
     }
 
     /// Says in which phase it happened, unless that is known already.
@@ -171,7 +187,7 @@ impl fmt::Display for Error {
         if let Some(phase) = self.0.phase {
             write!(f, " while {}", phase.phrase())?;
         }
-        if let Some(url) = &self.0.url {
+        if let Some(url) = self.0.url.as_deref().filter(|url| !url.is_empty()) {
             write!(f, " for {url}")?;
         }
         if !self.0.detail.is_empty() {

@@ -5,8 +5,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::Instant;
 
 use super::deadline::Deadline;
+use super::patience::{Patience, cancelled};
 use super::resolve::lookup;
-use super::{Patience, Times, cancelled};
+use super::times::Times;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::{Host, Target};
 
@@ -22,9 +23,7 @@ pub(super) fn dial(
         Host::Name(name) => {
             let found = lookup(name, target.port(), patience);
             times.lap(|timings| &mut timings.dns);
-            found.map_err(|error| {
-                patience.error(error, Phase::Dns, ErrorKind::Dns, "the host has no known address")
-            })?
+            found.map_err(|error| patience.error(error, Phase::Dns, ErrorKind::Dns, ""))?
         }
     };
     let connected = connect_any(&addresses, patience);

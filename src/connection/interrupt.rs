@@ -5,8 +5,6 @@ use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::resolve::Query;
-
 /// A flag that one thread raises and the waiting thread obeys.
 ///
 /// Raising it also wakes the waiting thread: the socket that it watches is shut down, so that a
@@ -19,6 +17,12 @@ use super::resolve::Query;
 #[derive(Clone, Default)]
 pub(crate) struct Interrupt(Arc<Inner>);
 
+/// A wait, other than that for a socket, that another thread can end.
+pub(super) trait GiveUp: Send + Sync {
+    /// Wakes the waiting thread without what it waits for.
+    fn give_up(&self);
+}
+
 #[derive(Default)]
 struct Inner {
     raised: AtomicBool,
@@ -30,7 +34,7 @@ enum WaitingFor {
     #[default]
     Nothing,
     Socket(Arc<TcpStream>),
-    Lookup(Arc<Query>),
+    Other(Arc<dyn GiveUp>),
 }
 
 impl Interrupt {
@@ -51,9 +55,9 @@ impl Interrupt {
         self.set(WaitingFor::Socket(Arc::clone(socket)));
     }
 
-    /// From here on the thread may block on this look-up.
-    pub(super) fn watch_lookup(&self, query: &Arc<Query>) {
-        self.set(WaitingFor::Lookup(Arc::clone(query)));
+    /// From here on the thread may block on this wait.
+    pub(super) fn watch_wait(&self, wait: Arc<impl GiveUp + 'static>) {
+        self.set(WaitingFor::Other(wait));
     }
 
     /// The thread no longer waits; a kept connection is out of reach again.
@@ -83,7 +87,7 @@ impl WaitingFor {
                 // Fails only if the socket is no longer connected, and then nobody blocks on it.
                 let _ = socket.shutdown(Shutdown::Both);
             }
-            Self::Lookup(query) => query.give_up(),
+            Self::Other(wait) => wait.give_up(),
         }
     }
 }

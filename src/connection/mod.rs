@@ -9,20 +9,26 @@
 mod deadline;
 mod dial;
 mod interrupt;
+mod patience;
 mod resolve;
+mod socket;
 mod stream;
+mod times;
 #[cfg(feature = "tls-no-provider")]
 mod tls;
 
-use std::borrow::Cow;
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::deadline::{Clock, Deadline, Expired};
+pub(crate) use self::deadline::{Clock, Deadline};
 pub(crate) use self::interrupt::Interrupt;
-use self::stream::{Socket, Stream};
+pub(crate) use self::patience::Patience;
+use self::patience::is_close;
+use self::socket::Socket;
+use self::stream::Stream;
+use self::times::Times;
 #[cfg(feature = "tls-no-provider")]
 pub use self::tls::TlsConfig;
 #[cfg(feature = "tls-no-provider")]
@@ -287,96 +293,6 @@ pub(crate) trait Sink {
         let _ = count;
     }
 }
-
-/// How long a thread is ready to wait, and who may end its wait.
-#[derive(Clone, Copy)]
-pub(crate) struct Patience<'a> {
-    pub(crate) deadline: Deadline,
-    pub(crate) interrupt: &'a Interrupt,
-}
-
-impl Patience<'_> {
-    /// What a failed operation on a socket means.
-    fn error(
-        &self,
-        error: io::Error,
-        phase: Phase,
-        otherwise: ErrorKind,
-        detail: impl Into<Cow<'static, str>>,
-    ) -> Error {
-        let source = error.get_ref();
-        let kind = if self.interrupt.is_raised() || source.is_some_and(|s| s.is::<Cancelled>()) {
-            return Error::new(ErrorKind::Cancelled, "").during(phase);
-        } else if let Some(expired) = source.and_then(|s| s.downcast_ref::<Expired>()) {
-            return Error::new(ErrorKind::Timeout, expired.to_string()).during(phase);
-        } else if is_tls(&error) {
-            ErrorKind::Tls
-        } else if matches!(phase, Phase::Sending | Phase::Waiting | Phase::Receiving)
-            && is_close(&error)
-        {
-            ErrorKind::Closed
-        } else {
-            otherwise
-        };
-        Error::new(kind, detail).during(phase).because(error)
-    }
-}
-
-/// Whether the error of a read or a write says that the peer has closed, by a reset or otherwise.
-fn is_close(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::ConnectionReset
-            | io::ErrorKind::ConnectionAborted
-            | io::ErrorKind::BrokenPipe
-            | io::ErrorKind::UnexpectedEof
-    )
-}
-
-#[cfg(feature = "tls-no-provider")]
-fn is_tls(error: &io::Error) -> bool {
-    tls::is_tls_error(error)
-}
-
-#[cfg(not(feature = "tls-no-provider"))]
-const fn is_tls(_: &io::Error) -> bool {
-    false
-}
-
-/// Adds the time since the last look to one of the phases.
-struct Times<'a> {
-    timings: &'a mut Timings,
-    last: Instant,
-}
-
-impl<'a> Times<'a> {
-    fn new(timings: &'a mut Timings) -> Self {
-        Self { timings, last: Instant::now() }
-    }
-
-    fn lap(&mut self, phase: fn(&mut Timings) -> &mut Duration) {
-        let now = Instant::now();
-        let spent = phase(self.timings);
-        *spent = spent.saturating_add(now.saturating_duration_since(self.last));
-        self.last = now;
-    }
-}
-
-/// The error of a wait that another thread ended.
-fn cancelled() -> io::Error {
-    io::Error::other(Cancelled)
-}
-
-#[derive(Debug)]
-struct Cancelled;
-
-impl fmt::Display for Cancelled {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("cancelled")
-    }
-}
-
-impl std::error::Error for Cancelled {}
 
 /// How much room a read is given. A head mostly comes whole, with a small body behind it; a large
 /// body that must pass through the buffer is read in larger pieces.

@@ -11,10 +11,10 @@ use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::deadline::Expired;
-use super::{Patience, cancelled};
+use super::interrupt::GiveUp;
+use super::patience::{Patience, cancelled};
 
 /// The addresses of a host, in the order in which the system prefers them; at least one.
 pub(super) fn lookup(
@@ -28,7 +28,7 @@ pub(super) fn lookup(
         state: Mutex::new(State::Waiting),
         changed: Condvar::new(),
     });
-    patience.interrupt.watch_lookup(&query);
+    patience.interrupt.watch_wait(Arc::clone(&query));
     let answer = LOOKUPS.submit(&query).and_then(|()| query.wait(patience));
     patience.interrupt.watch_nothing();
     match answer {
@@ -40,7 +40,7 @@ pub(super) fn lookup(
 }
 
 /// One question, shared by the thread that asks and the one that finds out.
-pub(super) struct Query {
+struct Query {
     host: String,
     port: u16,
     state: Mutex<State>,
@@ -53,13 +53,14 @@ enum State {
     GivenUp,
 }
 
-impl Query {
-    /// Wakes the asking thread without an answer.
-    pub(super) fn give_up(&self) {
+impl GiveUp for Query {
+    fn give_up(&self) {
         *lock(&self.state) = State::GivenUp;
         self.changed.notify_all();
     }
+}
 
+impl Query {
     fn wait(&self, patience: &Patience<'_>) -> io::Result<Vec<SocketAddr>> {
         let mut state = lock(&self.state);
         loop {
@@ -68,15 +69,15 @@ impl Query {
                 State::GivenUp => return Err(cancelled()),
                 State::Waiting => *state = State::Waiting,
             }
-            state = match patience.deadline.left(Instant::now()) {
+            state = match patience.left() {
                 Ok(Some(left)) => {
                     let waited = self.changed.wait_timeout(state, left);
                     waited.unwrap_or_else(PoisonError::into_inner).0
                 }
                 Ok(None) => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
-                Err(expired @ Expired(_)) => {
+                Err(error) => {
                     *state = State::GivenUp;
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, expired));
+                    return Err(error);
                 }
             };
         }
@@ -164,6 +165,8 @@ const IDLE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::super::deadline::{Clock, Deadline};
     use super::super::interrupt::Interrupt;
     use super::*;
@@ -192,7 +195,7 @@ mod tests {
             changed: Condvar::new(),
         });
         let interrupt = Interrupt::default();
-        interrupt.watch_lookup(&query);
+        interrupt.watch_wait(Arc::clone(&query));
         let raiser = interrupt.clone();
         let thread = thread::spawn(move || raiser.raise());
         let deadline = Deadline::after(Instant::now(), None, Clock::Request);

@@ -1,14 +1,16 @@
-//! How a pool is to be; checked once, when it is built.
+//! How a pool is made: its settings, checked once, when it is built.
 
 use std::fmt;
 use std::num::NonZero;
 use std::time::Duration;
 
 use super::Pool;
+use super::crew::{Crew, Plan};
 use super::outcome::{Outcome, ThreadException, ThreadResponse};
 use super::queue::{Next, Source, source};
 use super::retry::RetryPolicy;
 use super::setup::{HookResult, Setup};
+use super::views::Views;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::Request;
 use crate::session::SessionConfig;
@@ -39,18 +41,52 @@ pub struct PoolBuilder {
     source: Option<Box<dyn Source>>,
 }
 
-/// Settings that have been checked.
-pub(super) struct Plan {
-    pub(super) threads: usize,
-    pub(super) capacity: usize,
-    pub(super) stack_size: Option<usize>,
-    pub(super) rate: Option<f64>,
-    pub(super) retry: Option<RetryPolicy>,
-    pub(super) setup: Setup,
+impl Pool {
+    /// The settings of a pool to be built.
+    pub fn builder() -> PoolBuilder {
+        PoolBuilder::new()
+    }
+
+    /// A pool with the default settings that gets these URLs.
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolBuilder::build`].
+    pub fn from_urls<I>(urls: I) -> Result<Self, Error>
+    where
+        I: IntoIterator + 'static,
+        I::Item: Into<Request>,
+        I::IntoIter: Send + 'static,
+    {
+        Self::builder().job_queue(urls).build()
+    }
+
+    /// A pool with the default settings that tries again what failed. With other settings:
+    /// `Pool::builder()….job_queue(exceptions)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`PoolBuilder::build`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let (_, exceptions) = fetchpool::map(["no URL at all"]);
+    /// let pool = fetchpool::Pool::from_exceptions(exceptions)?;
+    /// assert_eq!(pool.exceptions().count(), 1);
+    /// # Ok::<(), fetchpool::Error>(())
+    /// ```
+    pub fn from_exceptions<I>(exceptions: I) -> Result<Self, Error>
+    where
+        I: IntoIterator<Item = ThreadException>,
+    {
+        let requests: Vec<Request> = exceptions.into_iter().map(Into::into).collect();
+        Self::builder().job_queue(requests).build()
+    }
 }
 
 impl PoolBuilder {
-    pub(super) fn new() -> Self {
+    fn new() -> Self {
         Self {
             threads: None,
             capacity: None,
@@ -165,7 +201,8 @@ impl PoolBuilder {
     fn start(mut self) -> Result<Pool, (Error, Box<dyn Source>)> {
         let jobs = self.source.take().unwrap_or_else(|| source(std::iter::empty::<Request>()));
         match self.plan() {
-            Ok(plan) => Pool::start(jobs, plan),
+            Ok(plan) => Crew::start(jobs, plan)
+                .map(|(crew, outcomes)| Pool::new(crew, Views::new(outcomes))),
             Err(error) => Err((error, jobs)),
         }
     }

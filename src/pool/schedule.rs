@@ -11,8 +11,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::job::Job;
-use super::panic_error;
 use super::queue::{Next, Source};
+use crate::error::Error;
 use crate::message::Request;
 
 /// The jobs that wait, and the rules by which they stop waiting.
@@ -230,7 +230,7 @@ impl State {
 fn ask(
     mut source: Box<dyn Source>,
     wait: Duration,
-) -> (Option<(Request, Option<crate::error::Error>)>, SourceState) {
+) -> (Option<(Request, Option<Error>)>, SourceState) {
     match catch_unwind(AssertUnwindSafe(|| source.next(wait))) {
         Ok(Next::Job(request)) => (Some((request, None)), SourceState::Here(source)),
         Ok(Next::Empty) => (None, SourceState::Here(source)),
@@ -241,7 +241,7 @@ fn ask(
         }
         Err(payload) => {
             let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
-            let error = panic_error("the job queue panicked and gives no more jobs", &*payload);
+            let error = Error::panicked("the job queue panicked and gives no more jobs", &*payload);
             (Some((Request::get(""), Some(error))), SourceState::Closed)
         }
     }

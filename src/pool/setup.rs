@@ -4,7 +4,6 @@ use std::error::Error as StdError;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::panic_error;
 use crate::connection::Interrupt;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::session::{Session, SessionConfig};
@@ -69,7 +68,7 @@ impl Setup {
                     });
                 }
                 Err(payload) => {
-                    let error = panic_error(&format!("the {name} panicked"), &*payload);
+                    let error = Error::panicked(&format!("the {name} panicked"), &*payload);
                     return Err(SetupFault::of(&error));
                 }
             }

@@ -6,7 +6,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 use super::claim::Claim;
-use super::panic_error;
 use super::retry::RetryPolicy;
 use super::setup::{Setup, SetupFault};
 use crate::connection::Interrupt;
@@ -68,7 +67,7 @@ impl<'a> Worker<'a> {
             }),
             Err(payload) => {
                 // Half a session is none: the next job starts on a fresh one.
-                let error = panic_error("the request panicked", &*payload).at(request.url());
+                let error = Error::panicked("the request panicked", &*payload).at(request.url());
                 self.session = self.setup.session(&self.interrupt);
                 Err(error)
             }

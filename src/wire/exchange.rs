@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::buffer::Buffer;
 use super::chunked::{Chunked, Step};
 use super::error::{Missing, WireError};
-use super::framing::{self, Framing};
+use super::framing::{self, Framing, RequestKind};
 use super::head::{self, ResponseHead};
 use super::limits::Limits;
 use crate::message::Version;
@@ -23,15 +23,6 @@ pub(crate) struct Exchange {
     length: Option<u64>,
     /// Why the connection must be closed, as far as the head tells.
     close: Option<CloseReason>,
-}
-
-/// What of a request decides how its response is framed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RequestKind {
-    Head,
-    /// A 2xx to it has no body, and ends HTTP on the connection.
-    Connect,
-    Other,
 }
 
 /// What the bytes so far amount to.

@@ -20,9 +20,17 @@
 //! | neither field | §6.3 no. 8 | until close |
 
 use super::error::{Found, WireError};
-use super::exchange::RequestKind;
 use super::head::ResponseHead;
 use crate::message::Version;
+
+/// What of a request decides how its response is framed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RequestKind {
+    Head,
+    /// A 2xx to it has no body, and ends HTTP on the connection.
+    Connect,
+    Other,
+}
 
 /// How the end of a body is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -31,6 +31,7 @@ mod limits;
 pub(crate) use self::buffer::Buffer;
 pub(crate) use self::encode::{BodyLength, RequestHead, encode, is_own_field};
 pub(crate) use self::error::{Class, WireError};
-pub(crate) use self::exchange::{Event, Exchange, RequestKind, Verdict};
+pub(crate) use self::exchange::{Event, Exchange, Verdict};
+pub(crate) use self::framing::RequestKind;
 pub(crate) use self::head::ResponseHead;
 pub use self::limits::Limits;

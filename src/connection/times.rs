@@ -1,0 +1,24 @@
+//! A stopwatch over the phases of a request.
+
+use std::time::{Duration, Instant};
+
+use crate::message::Timings;
+
+/// Adds the time since the last look to one of the phases.
+pub(super) struct Times<'a> {
+    timings: &'a mut Timings,
+    last: Instant,
+}
+
+impl<'a> Times<'a> {
+    pub(super) fn new(timings: &'a mut Timings) -> Self {
+        Self { timings, last: Instant::now() }
+    }
+
+    pub(super) fn lap(&mut self, phase: fn(&mut Timings) -> &mut Duration) {
+        let now = Instant::now();
+        let spent = phase(self.timings);
+        *spent = spent.saturating_add(now.saturating_duration_since(self.last));
+        self.last = now;
+    }
+}

@@ -1,0 +1,12 @@
+//! TLS by `rustls`. Only this folder names `rustls` and `webpki-roots`.
+
+mod accept_any;
+mod build;
+mod config;
+mod context;
+pub(super) mod fault;
+mod stream;
+
+pub use self::config::TlsConfig;
+pub(crate) use self::context::TlsContext;
+pub(super) use self::stream::TlsStream;

@@ -1,0 +1,135 @@
+//! A TLS connection over a socket.
+
+use std::io::{self, Read, Write};
+
+use rustls::ClientConnection;
+
+use crate::connection::patience::Patience;
+use crate::connection::socket::Socket;
+
+/// A TLS connection over a socket.
+pub(in crate::connection) struct TlsStream {
+    connection: ClientConnection,
+    socket: Socket,
+}
+
+impl TlsStream {
+    pub(super) const fn new(connection: ClientConnection, socket: Socket) -> Self {
+        Self { connection, socket }
+    }
+
+    pub(in crate::connection) const fn socket(&self) -> &Socket {
+        &self.socket
+    }
+
+    pub(super) fn handshake(&mut self, patience: &Patience<'_>) -> io::Result<()> {
+        while self.connection.is_handshaking() {
+            self.flush(patience)?;
+            if self.connection.is_handshaking() {
+                self.receive(patience)?;
+            }
+        }
+        self.flush(patience)
+    }
+
+    pub(in crate::connection) fn read(
+        &mut self,
+        into: &mut [u8],
+        patience: &Patience<'_>,
+    ) -> io::Result<usize> {
+        loop {
+            match self.connection.reader().read(into) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Also `UnexpectedEof`, where the peer closed without saying so by TLS: the end
+                // of a body that ends with the connection could then be somebody else's doing.
+                other => return other,
+            }
+            self.flush(patience)?;
+            self.receive(patience)?;
+        }
+    }
+
+    pub(in crate::connection) fn write_all(
+        &mut self,
+        bytes: &[u8],
+        patience: &Patience<'_>,
+    ) -> io::Result<()> {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            // Takes as much as its buffer has room for.
+            let taken = self.connection.writer().write(rest)?;
+            rest = rest.get(taken..).unwrap_or_default();
+            self.flush(patience)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what came while the connection was idle, without waiting. Session tickets may; data,
+    /// an alert or a close may not.
+    pub(in crate::connection) fn is_quiet(&mut self) -> bool {
+        loop {
+            match self.connection.read_tls(&mut WithoutWaiting(&self.socket)) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
+                Ok(0) | Err(_) => return false,
+                Ok(_) => match self.connection.process_new_packets() {
+                    Ok(state)
+                        if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() => {}
+                    _ => return false,
+                },
+            }
+        }
+    }
+
+    /// Waits for records and takes them in. An end of file is told by the reader afterwards.
+    fn receive(&mut self, patience: &Patience<'_>) -> io::Result<()> {
+        let read = self.connection.read_tls(&mut Timed { socket: &mut self.socket, patience })?;
+        match self.connection.process_new_packets() {
+            Ok(_) if read == 0 && self.connection.is_handshaking() => {
+                Err(io::ErrorKind::UnexpectedEof.into())
+            }
+            Ok(_) => Ok(()),
+            Err(error) => {
+                // The alert that tells the peer why; it may have gone already.
+                let _ = self.flush(patience);
+                Err(io::Error::new(io::ErrorKind::InvalidData, error))
+            }
+        }
+    }
+
+    fn flush(&mut self, patience: &Patience<'_>) -> io::Result<()> {
+        while self.connection.wants_write() {
+            self.connection.write_tls(&mut Timed { socket: &mut self.socket, patience })?;
+        }
+        Ok(())
+    }
+}
+
+/// Lends the socket to `rustls` for one call, with the deadline of the request.
+struct Timed<'a> {
+    socket: &'a mut Socket,
+    patience: &'a Patience<'a>,
+}
+
+impl Read for Timed<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(into, self.patience)
+    }
+}
+
+impl Write for Timed<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes, self.patience)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+struct WithoutWaiting<'a>(&'a Socket);
+
+impl Read for WithoutWaiting<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.try_read(into)
+    }
+}
