@@ -1,0 +1,180 @@
+//! The options, and what each of their values may be.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::RangedU64ValueParser;
+use clap::{ArgGroup, Parser};
+use fetchpool::Headers;
+
+/// Fetches many URLs in parallel, on threads that keep their connections.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP)]
+#[command(group = ArgGroup::new("work").args(["urls", "input", "demo"]).required(true).multiple(true))]
+pub(crate) struct Args {
+    /// What to GET, before what --input says
+    #[arg(value_name = "URL")]
+    pub(crate) urls: Vec<String>,
+
+    /// Read one URL or one JSON object a line from FILE, or from stdin if it is `-`
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) input: Option<PathBuf>,
+
+    /// Worker threads [default: the number of CPUs; with --demo 16]
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..=65_535))]
+    pub(crate) threads: Option<usize>,
+
+    /// Seconds that one whole request may take, redirects and body included [default: 30]
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) timeout: Option<Duration>,
+
+    /// Seconds that connecting may take [default: 10]
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) connect_timeout: Option<Duration>,
+
+    /// Trust the certificates of this file, and not the built-in ones
+    #[arg(long, value_name = "PEM")]
+    pub(crate) ca_file: Option<PathBuf>,
+
+    /// Accept any TLS certificate: anyone on the way can read and change everything
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
+    /// Longest body, decoded; a longer one is `too_large` [default: 64 MiB]
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) max_body: Option<u64>,
+
+    /// Redirects to follow; one more is `too_many_redirects` [default: 10]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_redirects: Option<usize>,
+
+    /// Send this header field with every request that has none of that name; may be repeated
+    #[arg(long = "header", value_name = "K: V", value_parser = header)]
+    pub(crate) headers: Vec<(String, String)>,
+
+    /// The User-Agent
+    #[arg(long, value_name = "UA", value_parser = user_agent)]
+    pub(crate) user_agent: Option<String>,
+
+    /// Try an idempotent request this often again after a 429, a 5xx or a broken connection
+    #[arg(long, value_name = "N")]
+    pub(crate) retries: Option<u32>,
+
+    /// Start at most this many requests a second
+    #[arg(long, value_name = "R", value_parser = rate)]
+    pub(crate) rate: Option<f64>,
+
+    /// Use a new connection for each request
+    #[arg(long)]
+    pub(crate) no_keepalive: bool,
+
+    /// Write the body of each response to a file in DIR, which is made if need be
+    #[arg(long, value_name = "DIR")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// Put the body into each line of JSON
+    #[arg(long)]
+    pub(crate) body: bool,
+
+    /// Print one JSON object a line; the default where stdout is not a terminal
+    #[arg(long)]
+    pub(crate) jsonl: bool,
+
+    /// Start a server on loopback, run a batch against it, and tell how it went
+    #[arg(long, conflicts_with_all = ["urls", "input", "output"])]
+    pub(crate) demo: bool,
+}
+
+const AFTER_HELP: &str = "\
+An input line that begins with `{` is a JSON object:
+  {\"id\": any, \"url\": str, \"method\": str, \"params\": object, \"headers\": object, \"data\": str,
+   \"json\": any, \"form\": object, \"timeout\": seconds, \"allow_redirects\": bool}
+Any other line is a URL. Blank lines are skipped; a line that cannot be read fails by itself.
+
+Files in DIR are named by the job's index (from 0, in input order) and the last part of the URL's
+path, without its query: 000012-report.pdf, or 000012 if the path ends in a slash. Bytes other
+than ASCII letters, digits, `.`, `-` and `_` become `_`. A file appears when it is whole, and
+takes the place of an earlier one of that name.
+
+Exit status: 0 all requests got a response (a 404 is one), 1 some failed, 2 usage, 130 cancelled.";
+
+/// A time in seconds; one that is too long for the clock is as long as can be.
+fn seconds(text: &str) -> Result<Duration, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 => {
+            Ok(Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX))
+        }
+        _ => Err("not a number of seconds above 0".into()),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate.is_finite() => Ok(rate),
+        _ => Err("not a number of requests above 0".into()),
+    }
+}
+
+fn header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once(':').ok_or("there is no colon")?;
+    Headers::new().append(name, value).map_err(|error| error.to_string())?;
+    if OWN_FIELDS.iter().any(|own| name.eq_ignore_ascii_case(own)) {
+        return Err(format!("{name} is written by fetchpool alone"));
+    }
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+fn user_agent(text: &str) -> Result<String, String> {
+    header(&format!("User-Agent:{text}")).map(|(_, value)| value)
+}
+
+/// Fields that decide where a message ends and where it goes. Two writers of them are how one
+/// request becomes two (RFC 9112 §11.2).
+const OWN_FIELDS: [&str; 4] = ["host", "content-length", "transfer-encoding", "connection"];
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_options_do_not_contradict_each_other() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_is_a_positive_number_and_saturates() {
+        assert_eq!(seconds("1.5"), Ok(Duration::from_millis(1500)));
+        for huge in ["1e300", "inf", "18446744073709551616"] {
+            assert_eq!(seconds(huge), Ok(Duration::MAX), "{huge}");
+        }
+        for bad in ["", "0", "-1", "NaN", "1s", "1,5"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_rate_is_a_positive_finite_number() {
+        assert_eq!(rate("0.5"), Ok(0.5));
+        for bad in ["0", "-1", "inf", "NaN", "x"] {
+            assert!(rate(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_header_is_a_name_a_colon_and_a_value() {
+        assert_eq!(header("A:b:c"), Ok(("A".into(), "b:c".into())));
+        assert_eq!(header("A:"), Ok(("A".into(), String::new())));
+        for bad in ["", "A", ": b", "A b: c", "A: b\r\nC: d", "A: \0", "A : b"] {
+            assert!(header(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_fields_that_frame_a_message_cannot_be_given() {
+        for own in ["Host: h", "CONTENT-LENGTH: 1", "Transfer-encoding: chunked", "connection: x"] {
+            assert!(header(own).is_err(), "{own}");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The work: requests in, results out as they finish, an exit status at the end.
+
+use std::io::{self, IsTerminal as _};
+use std::sync::Arc;
+use std::thread;
+
+use fetchpool::PoolBuilder;
+
+use crate::args::Args;
+use crate::feed::Feed;
+use crate::finished::Finished;
+use crate::interrupt::Interrupt;
+use crate::jsonl::Jsonl;
+use crate::store::Store;
+use crate::terminal::Terminal;
+use crate::{Status, Usage, complain, input, settings};
+
+/// Fetches what the arguments and the input say.
+pub(crate) fn run(args: &Args) -> Result<Status, Usage> {
+    let pool = settings::pool(args)?;
+    let store = args.output.as_deref().map(Store::open).transpose()?;
+    let feed = start_feed(args)?;
+
+    let mut unsaved = false;
+    let mut save = |finished: &Finished<'_>| {
+        // Before the line is printed: who reads the line may open the file.
+        if let Some(Err(message)) = store.as_ref().map(|store| store.save(finished)) {
+            complain(&message);
+            unsaved = true;
+        }
+    };
+    let stdout = io::stdout();
+    let status = if args.jsonl || !stdout.is_terminal() {
+        let mut jsonl = Jsonl::new(stdout.lock(), args.body);
+        drive(pool, &feed, |finished| {
+            save(finished);
+            jsonl.print(finished)
+        })?
+    } else {
+        let total = args.input.is_none().then_some(args.urls.len() as u64);
+        let mut terminal = Terminal::new(stdout, total);
+        let status = drive(pool, &feed, |finished| {
+            save(finished);
+            terminal.print(finished)
+        })?;
+        terminal.sum_up();
+        status
+    };
+    Ok(if unsaved && status == Status::Ok { Status::Failed } else { status })
+}
+
+/// The requests of the arguments, and a thread that reads the others.
+fn start_feed(args: &Args) -> Result<Arc<Feed>, Usage> {
+    let input = args.input.as_deref().map(input::open).transpose()?;
+    let arguments = args.urls.iter().zip(0..).map(|(url, index)| input::from_argument(index, url));
+    let feed = Arc::new(Feed::new(arguments));
+    match input {
+        None => feed.close(None),
+        Some(input) => {
+            let (feed, next_index) = (Arc::clone(&feed), args.urls.len() as u64);
+            // Nobody joins it: it may be waiting for a stdin that never ends.
+            thread::Builder::new()
+                .name("fetchpool-input".into())
+                .spawn(move || input::read(input, &feed, next_index))
+                .map_err(|error| Usage(format!("no thread for the input: {error}")))?;
+        }
+    }
+    Ok(feed)
+}
+
+/// Runs the feed through a pool, and gives each result to `print` when it is ready.
+///
+/// Ends when the feed is closed and drained, when a signal says so, or when `print` fails: quietly
+/// if its reader has gone away, for that reader has what it wanted.
+pub(crate) fn drive(
+    pool: PoolBuilder,
+    feed: &Arc<Feed>,
+    mut print: impl FnMut(&Finished<'_>) -> io::Result<()>,
+) -> Result<Status, Usage> {
+    let interrupt = Interrupt::catch(feed)?;
+    let pool = pool.job_queue(Arc::clone(feed).jobs()).build();
+    let pool = Arc::new(pool.map_err(|error| settings::refused(&error))?);
+    interrupt.cancels(&pool);
+
+    let mut failed = false;
+    let mut settle = |finished: &Finished<'_>| {
+        failed |= finished.result.is_err();
+        print(finished)
+    };
+    let printed =
+        pool.outcomes().try_for_each(|outcome| settle(&Finished::of(&outcome))).and_then(|()| {
+            let left = feed.leftovers();
+            left.iter().map(Finished::never_started).try_for_each(|finished| settle(&finished))
+        });
+    if let Err(error) = printed {
+        feed.stop();
+        pool.cancel();
+        if error.kind() != io::ErrorKind::BrokenPipe {
+            complain(&format!("stdout: {error}"));
+            failed = true;
+        }
+    }
+    let fault = feed.fault();
+    if let Some(fault) = &fault {
+        complain(&format!("the input: {fault}"));
+    }
+    Ok(match () {
+        () if interrupt.happened() => Status::Cancelled,
+        () if fault.is_some() => Status::Unreadable,
+        () if failed => Status::Failed,
+        () => Status::Ok,
+    })
+}

@@ -1,0 +1,79 @@
+//! From options to a pool.
+
+use std::fs;
+
+use fetchpool::{Error, PoolBuilder, RetryPolicy, Session, SessionConfig};
+
+use crate::Usage;
+use crate::args::Args;
+
+/// A pool with the options' settings, still without jobs.
+pub(crate) fn pool(args: &Args) -> Result<PoolBuilder, Usage> {
+    let mut pool = fetchpool::Pool::builder().session(session(args)?);
+    if let Some(threads) = args.threads {
+        pool = pool.num_threads(threads);
+    }
+    if let Some(retries) = args.retries {
+        pool = pool.retry(RetryPolicy::new(retries));
+    }
+    if let Some(rate) = args.rate {
+        pool = pool.rate(rate);
+    }
+    Ok(pool)
+}
+
+/// What every worker starts from. Tried out once here, so that an unreadable certificate is one
+/// complaint and not the error of every job.
+fn session(args: &Args) -> Result<SessionConfig, Usage> {
+    let mut config = SessionConfig::new();
+    if let Some(timeout) = args.timeout {
+        config.timeout = Some(timeout);
+    }
+    if let Some(timeout) = args.connect_timeout {
+        config.connect_timeout = Some(timeout);
+    }
+    if let Some(path) = &args.ca_file {
+        let pem = fs::read(path)
+            .map_err(|error| Usage(format!("--ca-file {}: {error}", path.display())))?;
+        config.tls.webpki_roots(false).add_root_pem(pem);
+    }
+    if args.insecure {
+        config.tls.danger_accept_invalid_certs(true);
+    }
+    if let Some(bytes) = args.max_body {
+        config.limits.body_bytes = bytes;
+    }
+    if let Some(redirects) = args.max_redirects {
+        config.limits.redirects = redirects;
+    }
+    config.keep_alive = !args.no_keepalive;
+    headers(args, &mut config)?;
+    match (Session::new(config.clone()), &args.ca_file) {
+        (Ok(_), _) => Ok(config),
+        (Err(error), Some(path)) if error.is_tls() => {
+            Err(Usage(format!("--ca-file {}: {}", path.display(), error.message())))
+        }
+        (Err(error), _) => Err(refused(&error)),
+    }
+}
+
+/// The first of a name replaces the default one, more of it repeat the field.
+fn headers(args: &Args, config: &mut SessionConfig) -> Result<(), Usage> {
+    let agent = args.user_agent.iter().map(|agent| ("User-Agent", agent.as_str()));
+    let given = args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let mut seen: Vec<&str> = Vec::new();
+    for (name, value) in agent.chain(given) {
+        let added = if seen.iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
+            config.headers.append(name, value)
+        } else {
+            seen.push(name);
+            config.headers.insert(name, value)
+        };
+        added.map_err(|error| Usage(error.to_string()))?;
+    }
+    Ok(())
+}
+
+pub(crate) fn refused(error: &Error) -> Usage {
+    Usage(error.message())
+}
