@@ -120,7 +120,7 @@ impl Connection {
 
         let mut exchange = Exchange::new(request.kind, limits);
         let mut received = false;
-        let sent_whole = written.is_ok();
+        let sent_whole = matches!(written, Ok(true));
         let error = match written {
             Err(error) if !is_close(&error) => {
                 patience.error(error, Phase::Sending, ErrorKind::Io, "the request was not sent")
@@ -130,7 +130,7 @@ impl Connection {
                 times.lap(|timings| &mut timings.waiting);
                 match (written, head) {
                     (_, Ok(head)) => return Ok(Answer { head, exchange, sent_whole }),
-                    (Ok(()), Err(error)) => error.during(Phase::Waiting),
+                    (Ok(_), Err(error)) => error.during(Phase::Waiting),
                     (Err(error), Err(_)) => patience.error(
                         error,
                         Phase::Sending,
@@ -144,12 +144,25 @@ impl Connection {
         Err(Failure { error, went_stale })
     }
 
-    fn write(&mut self, request: Outgoing<'_>, patience: &Patience<'_>) -> io::Result<()> {
+    /// Writes the request. `false` if an answer came before the end of it.
+    ///
+    /// A peer that will not have a large body may answer at once, read no more and keep the
+    /// connection open: whoever only writes then waits for ever. So when writing comes to a stop,
+    /// it is looked whether there is something to read.
+    fn write(&mut self, request: Outgoing<'_>, patience: &Patience<'_>) -> io::Result<bool> {
         self.stream.write_all(request.head, patience)?;
-        if !request.body.is_empty() {
-            self.stream.write_all(request.body, patience)?;
+        let mut rest = request.body;
+        let mut pending = false;
+        while pending || !rest.is_empty() {
+            let piece = rest.get(..PIECE_BYTES).unwrap_or(rest);
+            let written = self.stream.write_for(STALL, piece, patience)?;
+            if written.stalled && !self.stream.is_quiet() {
+                return Ok(false);
+            }
+            rest = rest.get(written.taken..).unwrap_or_default();
+            pending = written.pending;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn read_head(
@@ -294,6 +307,10 @@ pub(crate) trait Sink {
     }
 }
 
+/// How much of a body is written at a time, and how long that may come to a stop before it is
+/// looked whether the peer has answered.
+const PIECE_BYTES: usize = 64 << 10;
+const STALL: Duration = Duration::from_millis(50);
 /// How much room a read is given. A head mostly comes whole, with a small body behind it; a large
 /// body that must pass through the buffer is read in larger pieces.
 const READ_BYTES_HEAD: usize = 4 * 1024;

@@ -86,19 +86,55 @@ impl Socket {
         Ok(())
     }
 
+    /// Writes some bytes; none if none could be written for so long.
+    pub(super) fn write_for(
+        &mut self,
+        stall: Duration,
+        bytes: &[u8],
+        patience: &Patience<'_>,
+    ) -> io::Result<usize> {
+        let wait = patience.left()?.map_or(stall, |left| left.min(stall));
+        if is_late(self.write_wait, Some(wait)) {
+            self.tcp.set_write_timeout(Some(wait))?;
+            self.write_wait = Some(wait);
+        }
+        match (&*self.tcp).write(bytes) {
+            Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {
+                patience.left().map(|_| 0)
+            }
+            Err(_) if patience.interrupt.is_raised() => Err(cancelled()),
+            other => other,
+        }
+    }
+
+    /// Whether nothing has come. Takes nothing of what has, and does not wait.
     pub(super) fn is_quiet(&self) -> bool {
-        let mut byte = [0];
-        let found = self.try_read(&mut byte);
+        let found = self.without_waiting(|tcp| tcp.peek(&mut [0]));
         matches!(found, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Reads what is there, without waiting.
+    #[cfg(feature = "tls-no-provider")]
     pub(super) fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
+        self.without_waiting(|mut tcp| tcp.read(into))
+    }
+
+    fn without_waiting<T>(&self, look: impl FnOnce(&TcpStream) -> io::Result<T>) -> io::Result<T> {
         self.tcp.set_nonblocking(true)?;
-        let found = (&*self.tcp).read(into);
+        let found = look(&self.tcp);
         self.tcp.set_nonblocking(false)?;
         found
     }
+}
+
+/// What came of a write that may stall.
+pub(super) struct Written {
+    /// How many bytes need not be written again.
+    pub(super) taken: usize,
+    /// The peer's side is full.
+    pub(super) stalled: bool,
+    /// Bytes that were taken have not all left.
+    pub(super) pending: bool,
 }
 
 /// Whether a time-out that is set for a socket ends later than what is left, by more than a

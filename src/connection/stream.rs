@@ -3,9 +3,10 @@
 use std::io;
 use std::net::TcpStream;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::patience::Patience;
-use super::socket::Socket;
+use super::socket::{Socket, Written};
 
 /// An open stream.
 pub(super) enum Stream {
@@ -29,6 +30,23 @@ impl Stream {
             Self::Plain(socket) => socket.write_all(bytes, patience),
             #[cfg(feature = "tls-no-provider")]
             Self::Tls(stream) => stream.write_all(bytes, patience),
+        }
+    }
+
+    /// Writes some bytes, and gives up when the socket takes none for so long.
+    pub(super) fn write_for(
+        &mut self,
+        stall: Duration,
+        bytes: &[u8],
+        patience: &Patience<'_>,
+    ) -> io::Result<Written> {
+        match self {
+            Self::Plain(socket) => {
+                let taken = socket.write_for(stall, bytes, patience)?;
+                Ok(Written { taken, stalled: taken == 0 && !bytes.is_empty(), pending: false })
+            }
+            #[cfg(feature = "tls-no-provider")]
+            Self::Tls(stream) => stream.write_for(stall, bytes, patience),
         }
     }
 

@@ -50,7 +50,7 @@ impl Target {
 
     /// Where a `Location` (RFC 9110 §10.2.2) leads from here: resolved against this URL, with
     /// this URL's fragment if it has none of its own. User information in it is dropped: it is
-    /// the server's choice, not the caller's.
+    /// the server's choice, not the caller's. This URL's own stays within its origin.
     pub(crate) fn join(&self, location: &str) -> Result<Self, InvalidUrl> {
         if let Some(found) = location.chars().find(|c| c.is_control()) {
             return Err(InvalidUrl(format!("holds the control character {found:?}")));
@@ -60,7 +60,9 @@ impl Target {
         if url.fragment().is_none() {
             url.set_fragment(self.url.fragment());
         }
-        Ok(Self { userinfo: None, ..Self::from_url(url)? })
+        let mut joined = Self::from_url(url)?;
+        joined.userinfo = self.userinfo.clone().filter(|_| joined.same_origin(self));
+        Ok(joined)
     }
 
     fn from_url(mut url: Url) -> Result<Self, InvalidUrl> {
@@ -340,6 +342,10 @@ mod tests {
             let joined = from.join(location).unwrap();
             assert_eq!((joined.as_str(), joined.userinfo()), (to, None), "{location}");
         }
+        let from = target("http://u:p@a/");
+        assert_eq!(from.join("/b").unwrap().userinfo(), Some(("u", "p")));
+        assert_eq!(from.join("http://x:y@a/b").unwrap().userinfo(), Some(("u", "p")));
+        assert_eq!(from.join("http://u:p@b/").unwrap().userinfo(), None);
         for location in ["ftp://a/", "file:///etc/passwd", "data:,x", "http://", "\r\nx"] {
             assert!(from.join(location).is_err(), "{location}");
         }

@@ -250,7 +250,7 @@ impl PoolBuilder {
             Err((error, mut jobs)) => {
                 let requests = std::iter::from_fn(|| match jobs.next(Duration::ZERO) {
                     Next::Job(request) => Some(request),
-                    Next::Empty | Next::Closed => None,
+                    Next::Empty | Next::Closed | Next::Panicked(_) => None,
                 });
                 let same = || Error::new(error.kind(), error.message());
                 (0..).zip(requests).map(|(n, job)| Outcome::new(n, job, Err(same()))).collect()

@@ -1,6 +1,7 @@
 //! Where jobs come from.
 
 use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(super) trait Source: Send {
 #[expect(clippy::large_enum_variant, reason = "lives for a moment, on the stack")]
 pub(super) enum Next {
     Job(Request),
+    /// A job that panicked on its way to becoming a request, and what it said.
+    Panicked(Box<dyn Any + Send>),
     Empty,
     Closed,
 }
@@ -73,7 +76,12 @@ where
     I::Item: Into<Request>,
 {
     fn next(&mut self, _: Duration) -> Next {
-        self.0.next().map_or(Next::Closed, |item| Next::Job(item.into()))
+        let Some(item) = self.0.next() else { return Next::Closed };
+        // The iterator is not touched by this, and can go on.
+        match catch_unwind(AssertUnwindSafe(|| item.into())) {
+            Ok(request) => Next::Job(request),
+            Err(payload) => Next::Panicked(payload),
+        }
     }
 
     fn most_left(&self) -> Option<usize> {

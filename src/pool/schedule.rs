@@ -58,9 +58,19 @@ impl Schedule {
         rate: Option<f64>,
         may_park: bool,
     ) -> (Self, usize) {
-        let threads = source.most_left().map_or(1, |jobs| jobs.min(max_threads));
-        let state = State {
-            source: SourceState::Here(source),
+        let mut threads = source.most_left().map_or(1, |jobs| jobs.min(max_threads));
+        let mut source = SourceState::Here(source);
+        let mut first = None;
+        if threads == 0
+            && let SourceState::Here(claims_to_be_empty) = source
+        {
+            // Asked all the same: an iterator may be wrong about its length, and then its jobs
+            // would have nobody to run them.
+            (first, source) = ask(claims_to_be_empty, Duration::ZERO);
+            threads = usize::from(first.is_some());
+        }
+        let mut state = State {
+            source,
             parked: BinaryHeap::new(),
             next_index: 0,
             claimed: 0,
@@ -70,6 +80,11 @@ impl Schedule {
             threads,
             max_threads,
         };
+        if let Some((request, fault)) = first {
+            let now = Instant::now();
+            let job = state.number(request, fault, now);
+            state.parked.push(Parked { due: now, job });
+        }
         (Self { state: Mutex::new(state), changed: Condvar::new(), may_park }, threads)
     }
 
@@ -115,9 +130,7 @@ impl Schedule {
                     }
                     let Some((request, fault)) = next else { continue };
                     let now = Instant::now();
-                    let mut job = Job::new(state.next_index, request, now);
-                    job.fault = fault;
-                    state.next_index = state.next_index.saturating_add(1);
+                    let job = state.number(request, fault, now);
                     state.keep_pace(now);
                     if state.waiting > 0 {
                         self.changed.notify_one();
@@ -192,6 +205,14 @@ impl Schedule {
 }
 
 impl State {
+    /// Makes the next job of a request.
+    fn number(&mut self, request: Request, fault: Option<Error>, now: Instant) -> Job {
+        let mut job = Job::new(self.next_index, request, now);
+        job.fault = fault;
+        self.next_index = self.next_index.saturating_add(1);
+        job
+    }
+
     fn pop_due(&mut self, now: Instant) -> Option<Parked> {
         let due = self.parked.peek().is_some_and(|parked| parked.due <= now);
         if due { self.parked.pop() } else { None }
@@ -233,6 +254,10 @@ fn ask(
 ) -> (Option<(Request, Option<Error>)>, SourceState) {
     match catch_unwind(AssertUnwindSafe(|| source.next(wait))) {
         Ok(Next::Job(request)) => (Some((request, None)), SourceState::Here(source)),
+        Ok(Next::Panicked(payload)) => {
+            let error = Error::panicked("a job panicked on its way to a request", &*payload);
+            (Some((Request::get(""), Some(error))), SourceState::Here(source))
+        }
         Ok(Next::Empty) => (None, SourceState::Here(source)),
         Ok(Next::Closed) => {
             // Also its destructor is the caller's.

@@ -124,6 +124,11 @@ impl Chunked {
                 Some(size) => State::Size(size),
                 None => return bad_size(),
             },
+            // Zeros in front say nothing, and would otherwise have no end.
+            (State::Size(0), b'0') => {
+                self.count_extension()?;
+                State::Size(0)
+            }
             (State::Size(size), b'\r') => State::SizeLf(size),
             (State::Size(size), b';') => State::Extension(size),
             // White space behind a size is refused. §7.1.1 has it only before an extension, as
@@ -136,11 +141,7 @@ impl Chunked {
             // A line feed alone within an extension is where CVE-2025-22871 and its kin began.
             (State::Extension(_), b'\n' | 0) => return bad_end(),
             (State::Extension(size), _) => {
-                let limit = self.limits.chunk_extension_bytes;
-                self.extension_bytes_left = self
-                    .extension_bytes_left
-                    .checked_sub(1)
-                    .ok_or(WireError::ChunkExtensionsTooLong { limit })?;
+                self.count_extension()?;
                 State::Extension(size)
             }
             (State::SizeLf(0), b'\n') => State::LineStart,
@@ -158,15 +159,30 @@ impl Chunked {
                     _ => return bad_trailer(),
                 }
             }
-            (State::Value, b'\r') => State::ValueLf,
+            (State::Value, b'\r') => {
+                self.count_trailer()?;
+                State::ValueLf
+            }
             (State::Value, b'\t' | b' '..=0x7e | 0x80..) => {
                 self.count_trailer()?;
                 State::Value
             }
-            (State::ValueLf, b'\n') => State::LineStart,
+            (State::ValueLf, b'\n') => {
+                self.count_trailer()?;
+                State::LineStart
+            }
             (State::Value | State::ValueLf | State::EndLf, _) => return bad_trailer(),
             (State::Data(_) | State::Done, _) => return Err(WireError::OutOfStep),
         })
+    }
+
+    fn count_extension(&mut self) -> Result<(), WireError> {
+        let limit = self.limits.chunk_extension_bytes;
+        self.extension_bytes_left = self
+            .extension_bytes_left
+            .checked_sub(1)
+            .ok_or(WireError::ChunkExtensionsTooLong { limit })?;
+        Ok(())
     }
 
     fn count_trailer(&mut self) -> Result<(), WireError> {
@@ -309,12 +325,16 @@ mod tests {
 
     #[test]
     fn extensions_and_trailers_pass_at_their_limit_and_fail_one_above() {
-        let limits = Limits { chunk_extension_bytes: 4, trailer_bytes: 4, ..Limits::default() };
+        let limits = Limits { chunk_extension_bytes: 4, trailer_bytes: 6, ..Limits::default() };
         let read = |input: &str| decode_in(input.as_bytes(), 3, &limits);
         assert!(read("1;ab\r\nx\r\n0;cd\r\nA: b\r\n\r\n").unwrap().is_some());
         let extensions = read("1;ab\r\nx\r\n0;cde\r\n\r\n");
         assert_eq!(extensions, Err(WireError::ChunkExtensionsTooLong { limit: 4 }));
-        assert_eq!(read("0\r\nA: bc\r\n\r\n"), Err(WireError::TrailersTooLong { limit: 4 }));
-        assert_eq!(read("0\r\nA:\r\nB:c\r\n\r\n"), Err(WireError::TrailersTooLong { limit: 4 }));
+        assert!(read("000001\r\nx\r\n0\r\n\r\n").unwrap().is_some());
+        let zeros = read("0000001\r\nx\r\n0\r\n\r\n");
+        assert_eq!(zeros, Err(WireError::ChunkExtensionsTooLong { limit: 4 }));
+        for input in ["0\r\nA: bc\r\n\r\n", "0\r\nA:\r\nB:c\r\n\r\n"] {
+            assert_eq!(read(input), Err(WireError::TrailersTooLong { limit: 6 }), "{input:?}");
+        }
     }
 }

@@ -27,7 +27,7 @@ pub struct Limits {
     /// Interim (1xx) responses before the final one. Default: 16. One or two are usual; an
     /// endless row of them hung Python's client (CVE-2021-3737).
     pub interim_responses: usize,
-    /// Bytes of chunk extensions in a whole body. Default: 16 KiB, as hyper. They mean nothing to
+    /// Bytes of chunk extensions, and of zeros in front of chunk sizes, in a whole body. Default: 16 KiB, as hyper. They mean nothing to
     /// us and were used to keep Go busy (CVE-2023-39326).
     pub chunk_extension_bytes: usize,
     /// Bytes of the trailer section behind a chunked body. Default: 16 KiB, as hyper.

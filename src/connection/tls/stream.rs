@@ -1,21 +1,24 @@
 //! A TLS connection over a socket.
 
 use std::io::{self, Read, Write};
+use std::time::Duration;
 
 use rustls::ClientConnection;
 
 use crate::connection::patience::Patience;
-use crate::connection::socket::Socket;
+use crate::connection::socket::{Socket, Written};
 
 /// A TLS connection over a socket.
 pub(in crate::connection) struct TlsStream {
     connection: ClientConnection,
     socket: Socket,
+    /// The peer takes no more of what is written.
+    stalled: bool,
 }
 
 impl TlsStream {
     pub(super) const fn new(connection: ClientConnection, socket: Socket) -> Self {
-        Self { connection, socket }
+        Self { connection, socket, stalled: false }
     }
 
     pub(in crate::connection) const fn socket(&self) -> &Socket {
@@ -44,7 +47,10 @@ impl TlsStream {
                 // of a body that ends with the connection could then be somebody else's doing.
                 other => return other,
             }
-            self.flush(patience)?;
+            // To a peer that reads no more nothing can be flushed, and its answer may be there.
+            if !self.stalled {
+                self.flush(patience)?;
+            }
             self.receive(patience)?;
         }
     }
@@ -62,6 +68,26 @@ impl TlsStream {
             self.flush(patience)?;
         }
         Ok(())
+    }
+
+    /// Writes some bytes, and gives up when the socket takes none for so long.
+    pub(in crate::connection) fn write_for(
+        &mut self,
+        stall: Duration,
+        bytes: &[u8],
+        patience: &Patience<'_>,
+    ) -> io::Result<Written> {
+        let taken = self.connection.writer().write(bytes)?;
+        self.stalled = false;
+        while self.connection.wants_write() && !self.stalled {
+            let mut socket = Stalling { socket: &mut self.socket, stall, patience };
+            match self.connection.write_tls(&mut socket) {
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stalled = true,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(Written { taken, stalled: self.stalled, pending: self.connection.wants_write() })
     }
 
     /// Reads what came while the connection was idle, without waiting. Session tickets may; data,
@@ -119,6 +145,26 @@ impl Read for Timed<'_> {
 impl Write for Timed<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.socket.write(bytes, self.patience)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Lends the socket for one write that gives up when it takes nothing for a while.
+struct Stalling<'a> {
+    socket: &'a mut Socket,
+    stall: Duration,
+    patience: &'a Patience<'a>,
+}
+
+impl Write for Stalling<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.socket.write_for(self.stall, bytes, self.patience)? {
+            0 if !bytes.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
+            written => Ok(written),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
