@@ -225,8 +225,9 @@ impl State {
             SourceState::Lent => true,
             SourceState::Closed => false,
         };
-        let start_another =
-            more && self.waiting == 0 && self.threads < self.max_threads && !self.stopped;
+        // Workers without a job wait here, ask the source, or have only just been started.
+        let all_busy = self.claimed >= self.threads;
+        let start_another = more && all_busy && self.threads < self.max_threads && !self.stopped;
         if start_another {
             self.threads = self.threads.saturating_add(1);
         }

@@ -1,0 +1,152 @@
+//! How many threads there are, what they are called, and what they may cost.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use fetchpool::{ErrorKind, Pool, Request, SessionConfig};
+
+use crate::farm::{Farm, within};
+
+#[test]
+fn no_threads_is_an_error_when_the_pool_is_built() {
+    let error = Pool::builder().num_threads(0).job_queue(["http://a.test/"]).build().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+    assert!(error.message().contains("thread"), "{}", error.message());
+}
+
+#[test]
+fn so_many_jobs_run_at_once_as_there_are_threads_and_no_more() {
+    let farm = Farm::new();
+    let jobs: Vec<String> = (0..50).map(|n| farm.url(&format!("/gate/{n}"))).collect();
+    let pool = Pool::builder().num_threads(4).job_queue(jobs).build().unwrap();
+    farm.wait_at_gate(4);
+    // The fifth may come only when one of the four is through.
+    farm.let_through(1);
+    farm.wait_at_gate(5);
+    assert_eq!(farm.connections(), 4);
+    farm.open_gate();
+    assert_eq!(within(Duration::from_secs(10), move || pool.responses().count()), 50);
+    assert_eq!(farm.connections(), 4, "each thread keeps its connection");
+}
+
+#[test]
+fn threads_have_names_and_each_its_own() {
+    let farm = Farm::new();
+    let names = Arc::new(Mutex::new(HashSet::new()));
+    let seen = Arc::clone(&names);
+    let jobs: Vec<String> = (0..3).map(|n| farm.url(&format!("/gate/{n}"))).collect();
+    let pool = Pool::builder()
+        .num_threads(3)
+        .initializer(move |_: &mut SessionConfig| {
+            let name = thread::current().name().unwrap_or("none").to_owned();
+            seen.lock().unwrap().insert(name);
+        })
+        .job_queue(jobs)
+        .build()
+        .unwrap();
+    farm.wait_at_gate(3);
+    farm.open_gate();
+    pool.join_all();
+    let names = names.lock().unwrap();
+    assert_eq!(names.len(), 3, "{names:?}");
+    assert!(names.iter().all(|name| name.starts_with("fetchpool-")), "{names:?}");
+}
+
+#[test]
+fn a_request_fits_on_a_small_stack() {
+    let farm = Farm::new();
+    let jobs = [farm.url("/ok/1"), farm.url("/gzip/2"), farm.url("/redirect/3/3")];
+    let (responses, _) = Pool::builder().num_threads(2).stack_size(256 * 1024).map(jobs);
+    assert_eq!(responses.len(), 3);
+}
+
+#[test]
+fn the_stack_size_is_a_setting() {
+    // A stack that is too small would end the process: not a mere failed test.
+    crate::child::alone("threads::the_stack_size_is_a_setting", || {
+        let farm = Farm::new();
+        let (responses, _) = Pool::builder()
+            .num_threads(1)
+            .stack_size(32 << 20)
+            .initializer(|session: &mut SessionConfig| {
+                // More than the 2 MiB that a thread of std has by itself.
+                let deep = std::hint::black_box([1_u8; 8 << 20]);
+                session.param("sum", deep.iter().map(|&byte| u32::from(byte)).sum::<u32>());
+            })
+            .map([farm.url("/echo")]);
+        assert_eq!(responses.len(), 1);
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn no_more_threads_start_than_there_are_jobs() {
+    // The other tests of this file have pools too: these counts need a process of their own.
+    crate::child::alone("threads::no_more_threads_start_than_there_are_jobs", || {
+        // Many times: whether one too many starts may depend on who is first.
+        for _ in 0..100 {
+            let farm = Farm::new();
+            let jobs: Vec<String> = (0..3).map(|n| farm.url(&format!("/gate/{n}"))).collect();
+            let pool = Pool::builder().num_threads(64).job_queue(jobs).build().unwrap();
+            farm.wait_at_gate(3);
+            let names = workers();
+            assert_eq!(names.len(), 3, "{names:?} for a list of three");
+            farm.open_gate();
+            pool.join_all();
+            await_no_workers();
+        }
+
+        let farm = Farm::new();
+        let (jobs, queue) = mpsc::channel();
+        let pool = Pool::builder().num_threads(64).job_queue(queue).build().unwrap();
+        for n in 0..2 {
+            jobs.send(Request::get(farm.url(&format!("/gate/{n}")))).unwrap();
+        }
+        farm.wait_at_gate(2);
+        let names = workers();
+        assert!((2..=3).contains(&names.len()), "{names:?} for two jobs of a live queue");
+        farm.open_gate();
+        drop(jobs);
+        pool.join_all();
+        await_no_workers();
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_dropped_pool_leaves_no_thread_behind() {
+    crate::child::alone("threads::a_dropped_pool_leaves_no_thread_behind", || {
+        let farm = Farm::new();
+        let jobs: Vec<String> = (0..100).map(|n| farm.url(&format!("/gate/{n}"))).collect();
+        let pool = Pool::builder().num_threads(8).job_queue(jobs).build().unwrap();
+        farm.wait_at_gate(8);
+        assert_eq!(workers().len(), 8);
+        drop(pool);
+        await_no_workers();
+    });
+}
+
+/// The names of the threads of this process that are workers of a pool.
+#[cfg(target_os = "linux")]
+fn workers() -> Vec<String> {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+    // A task may end between the listing and the look.
+    let names =
+        tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+    let names = names.map(|name| name.trim_end().to_owned());
+    names.filter(|name| name.starts_with("fetchpool-")).collect()
+}
+
+/// Waits until the last worker is out of the system's list: a thread that was joined may stay in
+/// it for a moment.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn await_no_workers() {
+    let patience = Instant::now() + Duration::from_secs(2);
+    while !workers().is_empty() {
+        assert!(Instant::now() < patience, "{:?} are left", workers());
+        thread::yield_now();
+    }
+}

@@ -1,0 +1,8 @@
+//! Servers for the tests: all on loopback, on ports the system picks, every wait bounded.
+
+#![allow(dead_code, reason = "each test binary uses its own part of this")]
+
+pub(crate) mod farm;
+pub(crate) mod script;
+#[cfg(feature = "tls")]
+pub(crate) mod tls;

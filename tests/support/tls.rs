@@ -1,0 +1,391 @@
+//! A test CA, and a small HTTP server over TLS that counts its handshakes.
+
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::{
+    HandshakeKind, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+};
+
+use super::script::{PATIENCE, Recorded, end_of_head, end_of_request};
+
+/// A certificate authority of one test: no other test's settings are equal to those that trust it.
+pub(crate) struct Ca(CertifiedIssuer<'static, KeyPair>);
+
+impl Ca {
+    /// A new one.
+    pub(crate) fn new() -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "fetchpool test CA");
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
+    }
+
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> String {
+        self.0.pem()
+    }
+
+    /// Its certificate.
+    pub(crate) fn der(&self) -> CertificateDer<'static> {
+        self.0.der().clone()
+    }
+
+    /// Good for `localhost` and for 127.0.0.1.
+    pub(crate) fn good(&self) -> Identity {
+        self.identity(params(&["localhost", "127.0.0.1"]))
+    }
+
+    /// Good for `localhost` only.
+    pub(crate) fn without_address(&self) -> Identity {
+        self.identity(params(&["localhost"]))
+    }
+
+    /// Good for 127.0.0.1 only.
+    pub(crate) fn without_name(&self) -> Identity {
+        self.identity(params(&["127.0.0.1"]))
+    }
+
+    /// Good for a host that nobody asks for.
+    pub(crate) fn wrong_name(&self) -> Identity {
+        self.identity(params(&["elsewhere.test"]))
+    }
+
+    /// Good for the right names, in the past.
+    pub(crate) fn expired(&self) -> Identity {
+        let mut params = params(&["localhost", "127.0.0.1"]);
+        params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+        self.identity(params)
+    }
+
+    /// Good for the right names, in the future.
+    pub(crate) fn not_yet_valid(&self) -> Identity {
+        let mut params = params(&["localhost", "127.0.0.1"]);
+        params.not_before = rcgen::date_time_ymd(3001, 1, 1);
+        params.not_after = rcgen::date_time_ymd(3002, 1, 1);
+        self.identity(params)
+    }
+
+    fn identity(&self, params: CertificateParams) -> Identity {
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
+        Identity::new(certificate.der().clone(), &key)
+    }
+}
+
+/// What a server shows, and its key.
+pub(crate) struct Identity {
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Identity {
+    /// Good for the right names, and vouched for by itself alone.
+    pub(crate) fn self_signed() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let params = params(&["localhost", "127.0.0.1"]);
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self::new(certificate.der().clone(), &key)
+    }
+
+    fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
+        Self { certificate, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
+    }
+}
+
+fn params(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+    CertificateParams::new(names).expect("names")
+}
+
+/// What a server does with a request.
+pub(crate) struct Answer {
+    /// What it sends.
+    pub(crate) bytes: Vec<u8>,
+    /// What it does then.
+    pub(crate) then: Then,
+}
+
+/// What a server does when it has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// Waits for the next request.
+    Keep,
+    /// Says that it closes, and closes.
+    Notify,
+    /// Closes without a word, as somebody who cuts the connection would.
+    Cut,
+    /// Keeps silent until the client goes.
+    Silence,
+}
+
+impl Then {
+    /// Sends these bytes, and then does this.
+    pub(crate) fn after(self, bytes: impl AsRef<[u8]>) -> Answer {
+        Answer { bytes: bytes.as_ref().to_vec(), then: self }
+    }
+}
+
+/// A running server. Every wait ends after [`PATIENCE`]; dropping it ends and joins everything.
+pub(crate) struct TlsServer {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+impl TlsServer {
+    /// Answers every request with `200 OK` and the request target, and keeps the connection.
+    pub(crate) fn start(identity: Identity) -> Self {
+        Self::answering(identity, |request| Then::Keep.after(super::script::ok(request.target())))
+    }
+
+    /// Answers every request by a function.
+    pub(crate) fn answering(
+        identity: Identity,
+        answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(identity, rustls::ALL_VERSIONS, Body::Read, answer)
+    }
+
+    /// The same, with these versions of TLS.
+    pub(crate) fn of_versions(
+        identity: Identity,
+        versions: &[&'static SupportedProtocolVersion],
+        answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(identity, versions, Body::Read, answer)
+    }
+
+    /// Answers as soon as the head of a request is there, and never reads the rest.
+    pub(crate) fn answering_early(
+        identity: Identity,
+        answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        Self::with(identity, rustls::ALL_VERSIONS, Body::Ignore, answer)
+    }
+
+    fn with(
+        identity: Identity,
+        versions: &[&'static SupportedProtocolVersion],
+        body: Body,
+        answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        // Named, since the tree may hold a second provider.
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(versions)
+            .expect("versions that ring has")
+            .with_no_client_auth()
+            .with_single_cert(vec![identity.certificate], identity.key)
+            .expect("a key for its certificate");
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        let address = listener.local_addr().expect("an address");
+        let shared = Arc::new(Shared::default());
+        let acceptor = thread::spawn({
+            let shared = Arc::clone(&shared);
+            let peer = Peer { config: Arc::new(config), body, answer: Box::new(answer) };
+            move || accept_all(&listener, &Arc::new(peer), &shared)
+        });
+        Self { address, shared, acceptor: Some(acceptor) }
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of a path, with the address as its host.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("https://{}{path}", self.address)
+    }
+
+    /// The URL of a path, with `localhost` as its host.
+    pub(crate) fn named_url(&self, path: &str) -> String {
+        format!("https://localhost:{}{path}", self.address.port())
+    }
+
+    /// How many TCP connections were accepted.
+    pub(crate) fn connections(&self) -> usize {
+        self.shared.lock().streams.len()
+    }
+
+    /// How many handshakes began from nothing.
+    pub(crate) fn full(&self) -> usize {
+        self.shared.lock().full
+    }
+
+    /// How many handshakes resumed a session.
+    pub(crate) fn resumed(&self) -> usize {
+        self.shared.lock().resumed
+    }
+
+    /// Every request so far.
+    pub(crate) fn requests(&self) -> Vec<Recorded> {
+        self.shared.lock().requests.clone()
+    }
+
+    /// The name that each finished handshake asked for.
+    pub(crate) fn names(&self) -> Vec<Option<String>> {
+        self.shared.lock().names.clone()
+    }
+
+    /// Whether every connection is over on this side, waiting a while for it.
+    pub(crate) fn is_idle(&self) -> bool {
+        let idle = |state: &mut State| state.streams.iter().any(Option::is_some);
+        let waited = self.shared.changed.wait_timeout_while(self.shared.lock(), PATIENCE, idle);
+        let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        state.streams.iter().all(Option::is_none)
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.stopped = true;
+        for stream in state.streams.iter().flatten() {
+            // The client may have gone first.
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+        drop(state);
+        self.shared.changed.notify_all();
+        // Wakes the acceptor; when this fails it is awake already.
+        let _ = TcpStream::connect(self.address);
+        if let Some(acceptor) = self.acceptor.take() {
+            // A panic of a connection's thread has been printed, and the test sees its effect.
+            let _ = acceptor.join();
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Body {
+    Read,
+    Ignore,
+}
+
+struct Peer {
+    config: Arc<ServerConfig>,
+    body: Body,
+    answer: Box<dyn Fn(&Recorded) -> Answer + Send + Sync>,
+}
+
+#[derive(Default)]
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    full: usize,
+    resumed: usize,
+    names: Vec<Option<String>>,
+    requests: Vec<Recorded>,
+    /// A second handle on each connection, until it is over.
+    streams: Vec<Option<TcpStream>>,
+    stopped: bool,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn accept_all(listener: &TcpListener, peer: &Arc<Peer>, shared: &Arc<Shared>) {
+    let mut threads = Vec::new();
+    for stream in listener.incoming() {
+        let Ok(stream) = stream else { break };
+        let mut state = shared.lock();
+        if state.stopped {
+            break;
+        }
+        let number = state.streams.len();
+        state.streams.push(stream.try_clone().ok());
+        drop(state);
+        threads.push(thread::spawn({
+            let (peer, shared) = (Arc::clone(peer), Arc::clone(shared));
+            move || {
+                // An error is a client that went or would not have us: the test sees its effect.
+                let _ = peer.serve(stream, number, &shared);
+                shared.lock().streams[number] = None;
+                shared.changed.notify_all();
+            }
+        }));
+    }
+    for thread in threads {
+        // As in `TlsServer::drop`.
+        let _ = thread.join();
+    }
+}
+
+impl Peer {
+    fn serve(&self, socket: TcpStream, number: usize, shared: &Shared) -> io::Result<()> {
+        socket.set_read_timeout(Some(PATIENCE))?;
+        socket.set_write_timeout(Some(PATIENCE))?;
+        socket.set_nodelay(true)?;
+        let connection =
+            ServerConnection::new(Arc::clone(&self.config)).map_err(io::Error::other)?;
+        let mut stream = StreamOwned::new(connection, socket);
+        while stream.conn.is_handshaking() {
+            stream.conn.complete_io(&mut stream.sock)?;
+        }
+        {
+            let mut state = shared.lock();
+            match stream.conn.handshake_kind() {
+                Some(HandshakeKind::Resumed) => state.resumed += 1,
+                Some(_) => state.full += 1,
+                None => {}
+            }
+            state.names.push(stream.conn.server_name().map(str::to_owned));
+        }
+        let mut stream = BufReader::new(stream);
+        loop {
+            let request = Recorded { connection: number, raw: self.request(&mut stream)? };
+            shared.lock().requests.push(request.clone());
+            let Answer { bytes, then } = (self.answer)(&request);
+            let tls = stream.get_mut();
+            tls.write_all(&bytes)?;
+            tls.flush()?;
+            match then {
+                Then::Keep => {}
+                Then::Cut => return Ok(()),
+                Then::Notify => {
+                    tls.conn.send_close_notify();
+                    return tls.flush();
+                }
+                Then::Silence if self.body == Body::Ignore => {
+                    let stopped = |state: &mut State| !state.stopped;
+                    // Neither the lock nor the outcome matters: the wait is the point.
+                    let _ = shared.changed.wait_timeout_while(shared.lock(), PATIENCE, stopped);
+                    return Ok(());
+                }
+                Then::Silence => return io::copy(&mut stream, &mut io::sink()).map(drop),
+            }
+        }
+    }
+
+    fn request(&self, stream: &mut BufReader<impl io::Read>) -> io::Result<Vec<u8>> {
+        let mut raw = Vec::new();
+        while end_of_head(&raw).is_none() {
+            if stream.read_until(b'\n', &mut raw)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+        }
+        let mut piece = vec![0; 1 << 16];
+        while self.body == Body::Read && end_of_request(&raw).is_none() {
+            let length = stream.read(&mut piece)?;
+            if length == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            raw.extend_from_slice(&piece[..length]);
+        }
+        Ok(raw)
+    }
+}
