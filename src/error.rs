@@ -101,7 +101,11 @@ impl Error {
     /// Whose fault it was, which is what a caller can act on.
     #[must_use]
     pub fn fault(&self) -> Fault {
-        self.0.kind.fault()
+        match (self.0.kind, self.0.phase) {
+            // Before there was a peer: a root certificate, a provider.
+            (ErrorKind::Tls, Some(Phase::Setup)) => Fault::Caller,
+            (kind, _) => kind.fault(),
+        }
     }
 
     /// The URL it happened for, without user information: that of the redirect hop that failed.

@@ -55,27 +55,26 @@ impl Connection {
         patience: &Patience<'_>,
         timings: &mut Timings,
     ) -> Result<Self, Error> {
+        #[cfg(not(feature = "tls-no-provider"))]
+        if target.is_https() {
+            let detail = "this program was built without TLS (feature `tls` of fetchpool)";
+            return Err(Error::new(ErrorKind::Tls, detail).during(Phase::Setup));
+        }
         let mut times = Times::new(timings);
         let tcp = dial::dial(target, patience, &mut times)?;
         let peer = tcp.peer_addr().ok();
         let socket = Socket::new(tcp);
         patience.interrupt.watch_socket(socket.tcp());
+        #[cfg(feature = "tls-no-provider")]
         let stream = if target.is_https() {
-            #[cfg(feature = "tls-no-provider")]
-            {
-                let secured = tls.connect(socket, target, patience);
-                times.lap(|timings| &mut timings.tls);
-                Stream::Tls(Box::new(secured?))
-            }
-            #[cfg(not(feature = "tls-no-provider"))]
-            return Err(Error::new(
-                ErrorKind::Tls,
-                "this program was built without TLS (feature `tls` of fetchpool)",
-            )
-            .during(Phase::Tls));
+            let secured = tls.connect(socket, target, patience);
+            times.lap(|timings| &mut timings.tls);
+            Stream::Tls(Box::new(secured?))
         } else {
             Stream::Plain(socket)
         };
+        #[cfg(not(feature = "tls-no-provider"))]
+        let stream = Stream::Plain(socket);
         debug!("connected to {:?} for {}", peer, target.origin());
         Ok(Self { stream, buffer: Buffer::new(), peer, used: None })
     }

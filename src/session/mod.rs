@@ -117,7 +117,8 @@ impl Session {
 
     fn follow(&mut self, request: &Request, began: Instant) -> Result<Response, Error> {
         if let Some(fault) = request.fault() {
-            let fault = fault.to_owned();
+            // It may be text from a list of URLs.
+            let fault: String = fault.chars().filter(|c| !c.is_control()).collect();
             return Err(Error::new(ErrorKind::InvalidRequest, fault).during(Phase::Setup));
         }
         let mut target = Target::parse(request.url())?;

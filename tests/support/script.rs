@@ -324,6 +324,9 @@ pub(crate) fn end_of_request(bytes: &[u8]) -> Option<usize> {
     (bytes.len() >= head + length).then_some(head + length)
 }
 
+/// What a site says to a request.
+type Answer = dyn Fn(&Recorded) -> Vec<u8> + Send + Sync;
+
 #[derive(Clone)]
 enum Step {
     Request,
@@ -332,7 +335,7 @@ enum Step {
     Send(Vec<u8>),
     Drip(Vec<u8>, Duration),
     DripOn(Vec<u8>, Duration),
-    Site(Arc<dyn Fn(&Recorded) -> Vec<u8> + Send + Sync>),
+    Site(Arc<Answer>),
     Wait(Gate),
     Open(Gate),
     Shutdown,
@@ -454,7 +457,7 @@ impl Player {
         self.read_on()
     }
 
-    fn site(&mut self, answer: &(dyn Fn(&Recorded) -> Vec<u8> + Send + Sync)) -> io::Result<()> {
+    fn site(&mut self, answer: &Answer) -> io::Result<()> {
         loop {
             let request = self.request()?;
             let bytes = answer(&request);

@@ -83,18 +83,10 @@ fn root_store(settings: &TlsConfig) -> Result<RootCertStore, Error> {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     for roots in &settings.roots {
-        let (pem, name) = match roots {
-            Roots::Pem(pem) => (Arc::clone(pem), "the given PEM text".into()),
-            Roots::File(path) => {
-                let name = format!("the file {}", path.display());
-                match std::fs::read(path) {
-                    Ok(pem) => (Arc::new(pem), name),
-                    Err(error) => return Err(fault(format!("{name} cannot be read"), error)),
-                }
-            }
-        };
+        // Files have been read by now.
+        let Roots::Pem { name, text } = roots else { continue };
         let before = store.len();
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
+        for certificate in CertificateDer::pem_slice_iter(text) {
             let certificate =
                 certificate.map_err(|error| fault(format!("{name} is not PEM"), error))?;
             store

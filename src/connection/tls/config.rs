@@ -6,6 +6,9 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 
+use super::fault::fault;
+use crate::error::Error;
+
 /// Whom to trust over `https`.
 ///
 /// By default the roots of Mozilla, compiled in through `webpki-roots`. Certificates are always
@@ -35,7 +38,12 @@ pub struct TlsConfig {
 
 #[derive(Clone, PartialEq, Eq)]
 pub(super) enum Roots {
-    Pem(Arc<Vec<u8>>),
+    Pem {
+        /// What they are called in an error.
+        name: String,
+        text: Arc<Vec<u8>>,
+    },
+    /// To be read.
     File(PathBuf),
 }
 
@@ -60,7 +68,8 @@ impl TlsConfig {
 
     /// Trusts the certificates in this PEM text as well.
     pub fn add_root_pem(&mut self, pem: impl Into<Vec<u8>>) -> &mut Self {
-        self.roots.push(Roots::Pem(Arc::new(pem.into())));
+        let (name, text) = ("the given PEM text".to_owned(), Arc::new(pem.into()));
+        self.roots.push(Roots::Pem { name, text });
         self
     }
 
@@ -90,6 +99,24 @@ impl TlsConfig {
     pub const fn danger_accept_invalid_certs(&mut self, accept: bool) -> &mut Self {
         self.accept_invalid = accept;
         self
+    }
+}
+
+impl TlsConfig {
+    /// The same settings with every file read, so that settings are equal only if what they trust
+    /// is: a root that was taken out of its file is not trusted by a session made after that.
+    pub(super) fn read(&self) -> Result<Self, Error> {
+        let mut read = self.clone();
+        for roots in &mut read.roots {
+            if let Roots::File(path) = roots {
+                let name = format!("the file {}", path.display());
+                match std::fs::read(path) {
+                    Ok(text) => *roots = Roots::Pem { name, text: Arc::new(text) },
+                    Err(error) => return Err(fault(format!("{name} cannot be read"), error)),
+                }
+            }
+        }
+        Ok(read)
     }
 }
 

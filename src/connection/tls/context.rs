@@ -30,9 +30,9 @@ impl TlsContext {
 
     /// Checks the settings that can be wrong; files are read here.
     pub(crate) fn new(settings: &TlsConfig) -> Result<Self, Error> {
-        let mut context = Self { settings: settings.clone(), built: None };
+        let mut context = Self { settings: settings.read()?, built: None };
         if !settings.roots.is_empty() {
-            context.built = Some(shared(settings)?);
+            context.built = Some(shared(&context.settings)?);
         }
         Ok(context)
     }

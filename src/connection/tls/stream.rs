@@ -12,13 +12,13 @@ use crate::connection::socket::{Socket, Written};
 pub(in crate::connection) struct TlsStream {
     connection: ClientConnection,
     socket: Socket,
-    /// The peer takes no more of what is written.
-    stalled: bool,
+    /// The peer takes no more of what is written: it is full, or has closed.
+    deaf: bool,
 }
 
 impl TlsStream {
     pub(super) const fn new(connection: ClientConnection, socket: Socket) -> Self {
-        Self { connection, socket, stalled: false }
+        Self { connection, socket, deaf: false }
     }
 
     pub(in crate::connection) const fn socket(&self) -> &Socket {
@@ -48,7 +48,7 @@ impl TlsStream {
                 other => return other,
             }
             // To a peer that reads no more nothing can be flushed, and its answer may be there.
-            if !self.stalled {
+            if !self.deaf {
                 self.flush(patience)?;
             }
             self.receive(patience)?;
@@ -65,7 +65,7 @@ impl TlsStream {
             // Takes as much as its buffer has room for.
             let taken = self.connection.writer().write(rest)?;
             rest = rest.get(taken..).unwrap_or_default();
-            self.flush(patience)?;
+            self.flush(patience).inspect_err(|_| self.deaf = true)?;
         }
         Ok(())
     }
@@ -78,16 +78,19 @@ impl TlsStream {
         patience: &Patience<'_>,
     ) -> io::Result<Written> {
         let taken = self.connection.writer().write(bytes)?;
-        self.stalled = false;
-        while self.connection.wants_write() && !self.stalled {
+        self.deaf = false;
+        while self.connection.wants_write() && !self.deaf {
             let mut socket = Stalling { socket: &mut self.socket, stall, patience };
             match self.connection.write_tls(&mut socket) {
                 Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.stalled = true,
-                Err(error) => return Err(error),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.deaf = true,
+                Err(error) => {
+                    self.deaf = true;
+                    return Err(error);
+                }
             }
         }
-        Ok(Written { taken, stalled: self.stalled, pending: self.connection.wants_write() })
+        Ok(Written { taken, stalled: self.deaf, pending: self.connection.wants_write() })
     }
 
     /// Reads what came while the connection was idle, without waiting. Session tickets may; data,
