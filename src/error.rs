@@ -35,6 +35,8 @@ struct Inner {
     detail: Cow<'static, str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
     response: Option<Response>,
+    /// An earlier hop of the request was answered.
+    was_sent: bool,
 }
 
 impl Error {
@@ -46,7 +48,20 @@ impl Error {
             detail: detail.into(),
             source: None,
             response: None,
+            was_sent: false,
         }))
+    }
+
+    /// Says that the request had been sent before this: the error is that of a later hop.
+    #[must_use]
+    pub(crate) fn after_sending(mut self) -> Self {
+        self.0.was_sent = true;
+        self
+    }
+
+    /// Whether the request had been sent before this, whatever the kind says of its last hop.
+    pub(crate) fn was_sent(&self) -> bool {
+        self.0.was_sent
     }
 
     /// The error of a panic in the caller's code, by what the panic said.

@@ -45,6 +45,8 @@ pub(crate) struct Connection {
     peer: Option<SocketAddr>,
     /// When the last exchange ended; `None` before the first.
     used: Option<Instant>,
+    /// The last read filled all the room it was given, so that more may have come with it.
+    brimful: bool,
 }
 
 impl Connection {
@@ -76,7 +78,7 @@ impl Connection {
         #[cfg(not(feature = "tls-no-provider"))]
         let stream = Stream::Plain(socket);
         debug!("connected to {:?} for {}", peer, target.origin());
-        Ok(Self { stream, buffer: Buffer::new(), peer, used: None })
+        Ok(Self { stream, buffer: Buffer::new(), peer, used: None, brimful: false })
     }
 
     pub(crate) const fn peer(&self) -> Option<SocketAddr> {
@@ -93,10 +95,11 @@ impl Connection {
     /// word about an earlier one, or an attack; they are never an answer.
     ///
     /// A connection that was used just now is taken at its word: the look costs system calls, and
-    /// a close that crosses with the request cannot be seen by looking anyway.
+    /// a close that crosses with the request cannot be seen by looking anyway. But not if its last
+    /// read may have left something behind.
     pub(crate) fn is_fit(&mut self, now: Instant) -> bool {
-        self.buffer.is_empty()
-            && (self.idle(now) < Duration::from_millis(1) || self.stream.is_quiet())
+        let trusted = self.idle(now) < Duration::from_millis(1) && !self.brimful;
+        self.buffer.is_empty() && (trusted || self.stream.is_quiet())
     }
 
     /// Sends a request and reads the head of its response.
@@ -114,73 +117,98 @@ impl Connection {
         timings.reused = reused;
         patience.interrupt.watch_socket(self.stream.tcp());
         let mut times = Times::new(timings);
-        let written = self.write(request, patience);
-        times.lap(|timings| &mut timings.sending);
-
         let mut exchange = Exchange::new(request.kind, limits);
-        let mut received = false;
-        let sent_whole = matches!(written, Ok(true));
-        let error = match written {
-            Err(error) if !is_close(&error) => {
-                patience.error(error, Phase::Sending, ErrorKind::Io, "the request was not sent")
+        let written = self.write(request, &mut exchange, patience);
+        times.lap(|timings| &mut timings.sending);
+        let (failed, sent_whole) = match written {
+            Ok(Written::Whole) => (None, true),
+            Ok(Written::Answered(head)) => {
+                return Ok(Answer { head, exchange, sent_whole: false });
             }
-            written => {
-                let head = self.read_head(&mut exchange, &mut received, patience);
-                times.lap(|timings| &mut timings.waiting);
-                match (written, head) {
-                    (_, Ok(head)) => return Ok(Answer { head, exchange, sent_whole }),
-                    (Ok(_), Err(error)) => error.during(Phase::Waiting),
-                    (Err(error), Err(_)) => patience.error(
-                        error,
-                        Phase::Sending,
-                        ErrorKind::Io,
-                        "the request was not sent",
-                    ),
-                }
-            }
+            Err(Unwritten::Refused(error)) => return Err(Failure { error, went_stale: false }),
+            Err(Unwritten::Closed(error)) => (Some(error), false),
         };
-        let went_stale = reused && !received && error.kind() == ErrorKind::Closed;
+        let head = self.read_head(&mut exchange, patience);
+        times.lap(|timings| &mut timings.waiting);
+        let error = match (head, failed) {
+            (Ok(head), _) => return Ok(Answer { head, exchange, sent_whole }),
+            (Err(error), None) => error.during(Phase::Waiting),
+            (Err(_), Some(error)) => error,
+        };
+        let untouched = !exchange.has_received();
+        let went_stale = reused && untouched && error.kind() == ErrorKind::Closed;
         Err(Failure { error, went_stale })
     }
 
-    /// Writes the request. `false` if an answer came before the end of it.
+    /// Writes the request, unless the peer answers before the end of it.
     ///
     /// A peer that will not have a large body may answer at once, read no more and keep the
     /// connection open: whoever only writes then waits for ever. So when writing comes to a stop,
-    /// it is looked whether there is something to read.
-    fn write(&mut self, request: Outgoing<'_>, patience: &Patience<'_>) -> io::Result<bool> {
-        self.stream.write_all(request.head, patience)?;
+    /// it is looked whether there is something to read. An interim response is not an answer.
+    fn write(
+        &mut self,
+        request: Outgoing<'_>,
+        exchange: &mut Exchange,
+        patience: &Patience<'_>,
+    ) -> Result<Written, Unwritten> {
+        let failed = |error: io::Error| {
+            let closed = is_close(&error);
+            let detail = "the request was not sent";
+            let error = patience.error(error, Phase::Sending, ErrorKind::Io, detail);
+            if closed { Unwritten::Closed(error) } else { Unwritten::Refused(error) }
+        };
+        self.stream.write_all(request.head, patience).map_err(failed)?;
         let mut rest = request.body;
         let mut pending = false;
         while pending || !rest.is_empty() {
             let piece = rest.get(..PIECE_BYTES).unwrap_or(rest);
-            let written = self.stream.write_for(STALL, piece, patience)?;
-            if written.stalled && !self.stream.is_quiet() {
-                return Ok(false);
+            let progress = self.stream.write_for(STALL, piece, patience).map_err(failed)?;
+            if progress.stalled && !self.stream.is_quiet() {
+                let head = self.read_early(exchange, patience);
+                if let Some(head) = head.map_err(Unwritten::Refused)? {
+                    return Ok(Written::Answered(head));
+                }
             }
-            rest = rest.get(written.taken..).unwrap_or_default();
-            pending = written.pending;
+            rest = rest.get(progress.taken..).unwrap_or_default();
+            pending = progress.pending;
         }
-        Ok(true)
+        Ok(Written::Whole)
+    }
+
+    /// Reads what has come while the request was still being written.
+    fn read_early(
+        &mut self,
+        exchange: &mut Exchange,
+        patience: &Patience<'_>,
+    ) -> Result<Option<Box<ResponseHead>>, Error> {
+        if self.fill(READ_BYTES_HEAD, Phase::Sending, patience)? == 0 {
+            exchange.receive_close().map_err(|error| Error::from(error).during(Phase::Sending))?;
+        }
+        self.next_head(exchange)
     }
 
     fn read_head(
         &mut self,
         exchange: &mut Exchange,
-        received: &mut bool,
         patience: &Patience<'_>,
     ) -> Result<Box<ResponseHead>, Error> {
         loop {
-            match exchange.next_event(&mut self.buffer).map_err(Error::from)? {
-                Event::Head(head) => return Ok(head),
+            if let Some(head) = self.next_head(exchange)? {
+                return Ok(head);
+            }
+            if self.fill(READ_BYTES_HEAD, Phase::Waiting, patience)? == 0 {
+                exchange.receive_close()?;
+            }
+        }
+    }
+
+    /// The head, if it has come; interim responses are passed over.
+    fn next_head(&mut self, exchange: &mut Exchange) -> Result<Option<Box<ResponseHead>>, Error> {
+        loop {
+            match exchange.next_event(&mut self.buffer)? {
+                Event::Head(head) => return Ok(Some(head)),
                 Event::Interim(status) => debug!("interim response {status} from {:?}", self.peer),
-                Event::NeedInput => {
-                    let count = self.fill(READ_BYTES_HEAD, Phase::Waiting, patience)?;
-                    *received |= count > 0;
-                    if count == 0 {
-                        exchange.receive_close().map_err(Error::from)?;
-                    }
-                }
+                Event::NeedInput => return Ok(None),
                 // The table of the exchange has no body before its head.
                 Event::Data(_) | Event::End => {
                     return Err(Error::new(ErrorKind::Protocol, "a body came before its head"));
@@ -219,9 +247,11 @@ impl Connection {
                         && self.buffer.is_empty()
                         && let Some(space) = sink.space(wanted)
                     {
+                        let room = space.len();
                         let count = self.stream.read(space, patience).map_err(|error| {
                             patience.error(error, Phase::Receiving, ErrorKind::Io, "")
                         })?;
+                        self.brimful = count == room;
                         sink.filled(count);
                         match u64::try_from(count) {
                             Ok(count) if count > 0 => exchange.receive_direct(count)?,
@@ -248,10 +278,12 @@ impl Connection {
 
     fn fill(&mut self, want: usize, phase: Phase, patience: &Patience<'_>) -> Result<usize, Error> {
         let space = self.buffer.space(want);
+        let room = space.len();
         let count = self
             .stream
             .read(space, patience)
             .map_err(|error| patience.error(error, phase, ErrorKind::Io, ""))?;
+        self.brimful = count == room;
         self.buffer.advance(count);
         Ok(count)
     }
@@ -261,6 +293,21 @@ impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("peer", &self.peer).finish_non_exhaustive()
     }
+}
+
+/// How the writing of a request ended.
+enum Written {
+    Whole,
+    /// The answer came before the end of it.
+    Answered(Box<ResponseHead>),
+}
+
+/// Why a request was not written.
+enum Unwritten {
+    /// The peer has closed; it may have said why.
+    Closed(Error),
+    /// There is no more to come.
+    Refused(Error),
 }
 
 /// A request as bytes.

@@ -128,7 +128,7 @@ impl Socket {
 }
 
 /// What came of a write that may stall.
-pub(super) struct Written {
+pub(super) struct Progress {
     /// How many bytes need not be written again.
     pub(super) taken: usize,
     /// The peer's side is full.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::patience::Patience;
-use super::socket::{Socket, Written};
+use super::socket::{Progress, Socket};
 
 /// An open stream.
 pub(super) enum Stream {
@@ -39,11 +39,11 @@ impl Stream {
         stall: Duration,
         bytes: &[u8],
         patience: &Patience<'_>,
-    ) -> io::Result<Written> {
+    ) -> io::Result<Progress> {
         match self {
             Self::Plain(socket) => {
                 let taken = socket.write_for(stall, bytes, patience)?;
-                Ok(Written { taken, stalled: taken == 0 && !bytes.is_empty(), pending: false })
+                Ok(Progress { taken, stalled: taken == 0 && !bytes.is_empty(), pending: false })
             }
             #[cfg(feature = "tls-no-provider")]
             Self::Tls(stream) => stream.write_for(stall, bytes, patience),

@@ -160,7 +160,8 @@ impl PoolBuilder {
     }
 
     /// How many outcomes wait to be read before the workers wait. Default: four for each thread,
-    /// and at least 64.
+    /// but at least 64 and at most 1,024. The queue is allocated when the pool is built, so more
+    /// than 65,536 is taken for that.
     pub const fn outcome_capacity(mut self, outcomes: usize) -> Self {
         self.capacity = Some(outcomes);
         self
@@ -224,7 +225,10 @@ impl PoolBuilder {
         }
         Ok(Plan {
             threads,
-            capacity: self.capacity.unwrap_or_else(|| threads.saturating_mul(4).max(64)),
+            capacity: match self.capacity {
+                Some(outcomes) => outcomes.min(MAX_CAPACITY),
+                None => threads.saturating_mul(4).clamp(64, 1024),
+            },
             stack_size: self.stack_size,
             rate: self.rate,
             retry: self.retry,
@@ -318,3 +322,5 @@ list! {
     /// The exceptions of a `map`, in the order of the requests.
     Exceptions, ThreadException
 }
+
+const MAX_CAPACITY: usize = 65_536;

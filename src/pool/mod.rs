@@ -11,6 +11,7 @@ mod claim;
 mod crew;
 mod job;
 mod outcome;
+mod pace;
 mod queue;
 mod retry;
 mod schedule;

@@ -12,6 +12,9 @@ use crate::message::{Request, Response};
 /// does no more than sending it once (GET, HEAD, PUT, DELETE, OPTIONS, TRACE: RFC 9110 §9.2.2) or
 /// nothing was sent yet.
 ///
+/// At most 16 jobs for each thread wait to be tried again; while there are as many, no further job
+/// is taken from the queue.
+///
 /// The wait grows exponentially, with full jitter: a random time up to 200 ms before the first
 /// retry, 400 ms before the second and so on, up to 60 s. A `Retry-After` in seconds is obeyed up
 /// to the same cap. Waiting jobs take no worker. The wait counts inside the request's timeout, and
@@ -51,8 +54,12 @@ impl RetryPolicy {
         let response = match result {
             Ok(response) => Some(response),
             Err(error) => match error.kind() {
-                ErrorKind::Connect | ErrorKind::Dns => None,
-                ErrorKind::Io | ErrorKind::Closed | ErrorKind::Timeout
+                ErrorKind::Connect | ErrorKind::Dns if !error.was_sent() => None,
+                ErrorKind::Connect
+                | ErrorKind::Dns
+                | ErrorKind::Io
+                | ErrorKind::Closed
+                | ErrorKind::Timeout
                     if request.method().is_idempotent() =>
                 {
                     None
@@ -138,6 +145,14 @@ mod tests {
                 "POST {result:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_post_that_was_redirected_is_not_sent_again_because_its_second_hop_failed() {
+        let policy = RetryPolicy::new(1);
+        let failed = || Err(Error::new(ErrorKind::Connect, "").after_sending());
+        assert_eq!(policy.wait(0, &Request::post("u"), &failed(), 1.0), None);
+        assert!(policy.wait(0, &Request::get("u"), &failed(), 1.0).is_some());
     }
 
     #[test]

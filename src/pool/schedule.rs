@@ -11,6 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::job::Job;
+use super::pace::Pace;
 use super::queue::{Next, Source};
 use crate::error::Error;
 use crate::message::Request;
@@ -38,7 +39,8 @@ struct State {
 }
 
 enum SourceState {
-    Here(Box<dyn Source>),
+    /// The source, and how many jobs it says it has left at most.
+    Here(Box<dyn Source>, Option<usize>),
     /// A worker is asking it.
     Lent,
     Closed,
@@ -58,11 +60,11 @@ impl Schedule {
         rate: Option<f64>,
         may_park: bool,
     ) -> (Self, usize) {
-        let mut threads = source.most_left().map_or(1, |jobs| jobs.min(max_threads));
-        let mut source = SourceState::Here(source);
-        let mut first = None;
+        let left = most_left(&*source);
+        let mut threads = left.map_or(1, |jobs| jobs.min(max_threads));
+        let (mut first, mut source) = (None, SourceState::Here(source, left));
         if threads == 0
-            && let SourceState::Here(claims_to_be_empty) = source
+            && let SourceState::Here(claims_to_be_empty, _) = source
         {
             // Asked all the same: an iterator may be wrong about its length, and then its jobs
             // would have nobody to run them.
@@ -91,7 +93,7 @@ impl Schedule {
     /// The source, where no worker has been started yet.
     pub(super) fn take_source(&self) -> Box<dyn Source> {
         match std::mem::replace(&mut self.lock().source, SourceState::Closed) {
-            SourceState::Here(source) => source,
+            SourceState::Here(source, _) => source,
             SourceState::Lent | SourceState::Closed => super::queue::source(Vec::<Request>::new()),
         }
     }
@@ -115,11 +117,19 @@ impl Schedule {
             }
             if let Some(parked) = state.pop_due(now) {
                 state.keep_pace(now);
+                // This worker may have been woken to go to the source: another one must.
+                if state.waiting > 0 && matches!(state.source, SourceState::Here(..)) {
+                    self.changed.notify_one();
+                }
                 return Some(state.claim(parked.job));
             }
             let until_due = state.parked.peek().map(|p| p.due.saturating_duration_since(now));
+            if state.parked.len() >= state.max_threads.saturating_mul(PARKED_PER_THREAD) {
+                state = self.wait(state, until_due);
+                continue;
+            }
             match std::mem::replace(&mut state.source, SourceState::Lent) {
-                SourceState::Here(source) => {
+                SourceState::Here(source, _) => {
                     drop(state);
                     let wait = until_due.unwrap_or(SLICE).min(SLICE);
                     let (next, source) = ask(source, wait);
@@ -127,14 +137,21 @@ impl Schedule {
                     state.source = source;
                     if matches!(state.source, SourceState::Closed) {
                         self.changed.notify_all();
+                    } else if state.stopped {
+                        state = self.drop_source(state);
+                    } else if state.waiting > 0 {
+                        self.changed.notify_one();
                     }
                     let Some((request, fault)) = next else { continue };
                     let now = Instant::now();
                     let job = state.number(request, fault, now);
-                    state.keep_pace(now);
-                    if state.waiting > 0 {
-                        self.changed.notify_one();
+                    if let Some(wait) = state.pace.as_ref().and_then(|pace| pace.wait(now)) {
+                        // Another job started while this one was being fetched.
+                        let due = now.checked_add(wait).unwrap_or(now);
+                        state.parked.push(Parked { due, job });
+                        continue;
                     }
+                    state.keep_pace(now);
                     return Some(state.claim(job));
                 }
                 SourceState::Lent => state = self.wait(state, until_due),
@@ -169,8 +186,22 @@ impl Schedule {
 
     /// No more jobs are taken from the source; what is parked is handed out at once.
     pub(super) fn stop(&self) {
-        self.lock().stopped = true;
+        let mut state = self.lock();
+        state.stopped = true;
+        drop(self.drop_source(state));
         self.changed.notify_all();
+    }
+
+    /// Lets the source go, so that whoever feeds it learns that nobody listens.
+    fn drop_source<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+        if let SourceState::Here(..) = state.source {
+            let source = std::mem::replace(&mut state.source, SourceState::Closed);
+            drop(state);
+            // Its destructor is the caller's code.
+            let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
+            state = self.lock();
+        }
+        state
     }
 
     /// So many workers could not be started: those that run have to do.
@@ -221,7 +252,7 @@ impl State {
     fn claim(&mut self, job: Job) -> Taken {
         self.claimed = self.claimed.saturating_add(1);
         let more = match &self.source {
-            SourceState::Here(source) => source.most_left() != Some(0),
+            SourceState::Here(_, left) => *left != Some(0),
             SourceState::Lent => true,
             SourceState::Closed => false,
         };
@@ -254,12 +285,12 @@ fn ask(
     wait: Duration,
 ) -> (Option<(Request, Option<Error>)>, SourceState) {
     match catch_unwind(AssertUnwindSafe(|| source.next(wait))) {
-        Ok(Next::Job(request)) => (Some((request, None)), SourceState::Here(source)),
+        Ok(Next::Job(request)) => (Some((request, None)), here(source)),
         Ok(Next::Panicked(payload)) => {
             let error = Error::panicked("a job panicked on its way to a request", &*payload);
-            (Some((Request::get(""), Some(error))), SourceState::Here(source))
+            (Some((Request::get(""), Some(error))), here(source))
         }
-        Ok(Next::Empty) => (None, SourceState::Here(source)),
+        Ok(Next::Empty) => (None, here(source)),
         Ok(Next::Closed) => {
             // Also its destructor is the caller's.
             let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
@@ -271,6 +302,16 @@ fn ask(
             (Some((Request::get(""), Some(error))), SourceState::Closed)
         }
     }
+}
+
+fn here(source: Box<dyn Source>) -> SourceState {
+    let left = most_left(&*source);
+    SourceState::Here(source, left)
+}
+
+/// What an iterator says of its length is the caller's code, too. One that panics says nothing.
+fn most_left(source: &dyn Source) -> Option<usize> {
+    catch_unwind(AssertUnwindSafe(|| source.most_left())).unwrap_or_default()
 }
 
 /// A job that waits for its time. The heap has the latest on top by nature, so the order is
@@ -300,57 +341,8 @@ impl PartialEq for Parked {
 
 impl Eq for Parked {}
 
-/// Starts at an even pace: so many a second, and no burst after a pause.
-struct Pace {
-    interval: Duration,
-    next: Option<Instant>,
-}
-
-impl Pace {
-    /// `rate` is positive and finite, as the builder has checked.
-    fn new(rate: f64) -> Self {
-        let interval = Duration::try_from_secs_f64(rate.recip()).unwrap_or(Duration::MAX);
-        Self { interval, next: None }
-    }
-
-    /// How long until the next job may start; `None` if it may now.
-    fn wait(&self, now: Instant) -> Option<Duration> {
-        let wait = self.next?.saturating_duration_since(now);
-        (!wait.is_zero()).then_some(wait)
-    }
-
-    /// A job starts now.
-    fn start(&mut self, now: Instant) {
-        // Counted from when it was due, so that the rate is kept on average although threads wake
-        // a little late; but from now if it came later than a whole interval.
-        let due = match self.next {
-            Some(next) if now.saturating_duration_since(next) < self.interval => next,
-            _ => now,
-        };
-        self.next = due.checked_add(self.interval);
-    }
-}
-
 /// How long a worker waits in a live queue before it looks whether it is still wanted. Only one
 /// worker of a pool waits there at a time.
 const SLICE: Duration = Duration::from_millis(25);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pace_spaces_starts_evenly_and_saves_nothing_up() {
-        let now = Instant::now();
-        let ms = Duration::from_millis;
-        let mut pace = Pace::new(100.0);
-        assert_eq!(pace.wait(now), None);
-        pace.start(now);
-        assert_eq!(pace.wait(now), Some(ms(10)));
-        assert_eq!(pace.wait(now + ms(10)), None);
-        pace.start(now + ms(12));
-        assert_eq!(pace.wait(now + ms(12)), Some(ms(8)), "a late start does not delay the next");
-        pace.start(now + ms(1000));
-        assert_eq!(pace.wait(now + ms(1000)), Some(ms(10)), "a pause is not made up for");
-    }
-}
+/// Retries that wait, for each thread, before no further job is taken. Each is a job in memory.
+const PARKED_PER_THREAD: usize = 16;

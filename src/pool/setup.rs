@@ -59,13 +59,12 @@ impl Setup {
             [("initializer", &self.initializer), ("auth_generator", &self.auth_generator)]
         {
             let Some(hook) = hook else { continue };
-            match catch_unwind(AssertUnwindSafe(|| hook(&mut config))) {
+            // Also how the error prints is the caller's code.
+            let run = || hook(&mut config).map_err(|error| format!("the {name} failed: {error}"));
+            match catch_unwind(AssertUnwindSafe(run)) {
                 Ok(Ok(())) => {}
-                Ok(Err(error)) => {
-                    return Err(SetupFault {
-                        kind: ErrorKind::InvalidRequest,
-                        detail: format!("the {name} failed: {error}"),
-                    });
+                Ok(Err(detail)) => {
+                    return Err(SetupFault { kind: ErrorKind::InvalidRequest, detail });
                 }
                 Err(payload) => {
                     let error = Error::panicked(&format!("the {name} panicked"), &*payload);

@@ -121,6 +121,10 @@ impl Session {
             let fault: String = fault.chars().filter(|c| !c.is_control()).collect();
             return Err(Error::new(ErrorKind::InvalidRequest, fault).during(Phase::Setup));
         }
+        if request.method().as_str() == "CONNECT" {
+            let detail = "CONNECT asks for a tunnel, and is no request for a resource";
+            return Err(Error::new(ErrorKind::InvalidRequest, detail).during(Phase::Setup));
+        }
         let mut target = Target::parse(request.url())?;
         let session_params = self.config.params.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         target.add_params(session_params.chain(request.added_params()));
@@ -136,6 +140,7 @@ impl Session {
             let started = Instant::now();
             let (mut connection, mut answer) = self
                 .attempt(request, &step, &patience, &mut timings)
+                .map_err(|error| if history.is_empty() { error } else { error.after_sending() })
                 .map_err(|error| error.at(step.target.as_str()))?;
             let elapsed = started.elapsed();
             let next = if allowed { next_step(&step, &answer.head) } else { Ok(None) };
@@ -199,9 +204,13 @@ impl Session {
         patience: &Patience<'_>,
         timings: &mut Timings,
     ) {
-        let read = Discard::is_worth_it(answer.exchange.body_length())
+        let limit = Deadline::after(Instant::now(), Some(DISCARD_TIME), Clock::Request);
+        let patience = Patience { deadline: patience.deadline.or_earlier(limit), ..*patience };
+        let read = answer.exchange.is_persistent()
+            && answer.sent_whole
+            && Discard::is_worth_it(answer.exchange.body_length())
             && connection
-                .receive(&mut answer.exchange, &mut Discard::new(), patience, timings)
+                .receive(&mut answer.exchange, &mut Discard::new(), &patience, timings)
                 .is_ok();
         if read {
             self.settle(connection, answer, target);
@@ -251,3 +260,6 @@ impl fmt::Debug for Session {
             .finish_non_exhaustive()
     }
 }
+
+/// How long the rest of a redirect's body is waited for: about what a new connection would take.
+const DISCARD_TIME: Duration = Duration::from_millis(250);

@@ -243,6 +243,16 @@ impl Exchange {
         Ok(())
     }
 
+    /// Whether any byte of a response has come.
+    pub(crate) const fn has_received(&self) -> bool {
+        self.received_any
+    }
+
+    /// Whether the connection outlives the response, as far as its head tells.
+    pub(crate) const fn is_persistent(&self) -> bool {
+        self.close.is_none()
+    }
+
     /// Whether the response is complete.
     pub(crate) fn is_done(&self) -> bool {
         self.stage == Stage::Done

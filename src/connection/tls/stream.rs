@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::ClientConnection;
 
 use crate::connection::patience::Patience;
-use crate::connection::socket::{Socket, Written};
+use crate::connection::socket::{Progress, Socket};
 
 /// A TLS connection over a socket.
 pub(in crate::connection) struct TlsStream {
@@ -76,7 +76,7 @@ impl TlsStream {
         stall: Duration,
         bytes: &[u8],
         patience: &Patience<'_>,
-    ) -> io::Result<Written> {
+    ) -> io::Result<Progress> {
         let taken = self.connection.writer().write(bytes)?;
         self.deaf = false;
         while self.connection.wants_write() && !self.deaf {
@@ -90,21 +90,22 @@ impl TlsStream {
                 }
             }
         }
-        Ok(Written { taken, stalled: self.deaf, pending: self.connection.wants_write() })
+        Ok(Progress { taken, stalled: self.deaf, pending: self.connection.wants_write() })
     }
 
     /// Reads what came while the connection was idle, without waiting. Session tickets may; data,
     /// an alert or a close may not.
     pub(in crate::connection) fn is_quiet(&mut self) -> bool {
         loop {
+            // First what came with the last read already.
+            match self.connection.process_new_packets() {
+                Ok(state) if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() => {}
+                _ => return false,
+            }
             match self.connection.read_tls(&mut WithoutWaiting(&self.socket)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
                 Ok(0) | Err(_) => return false,
-                Ok(_) => match self.connection.process_new_packets() {
-                    Ok(state)
-                        if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() => {}
-                    _ => return false,
-                },
+                Ok(_) => {}
             }
         }
     }
