@@ -68,11 +68,12 @@ fn check_start(bytes: &[u8]) -> Result<(), WireError> {
     }
 }
 
+/// The line end does not count, be it CRLF or LF alone, or half of a CRLF so far.
 fn check_status_line_len(bytes: &[u8], limits: &Limits) -> Result<(), WireError> {
     let limit = limits.status_line_bytes;
-    // Its line end does not count.
-    let within = bytes.iter().take(limit.saturating_add(2)).any(|&byte| byte == b'\n');
-    if within || bytes.len() <= limit {
+    let line = bytes.iter().take(limit.saturating_add(2)).position(|&byte| byte == b'\n');
+    let line = line.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+    if line.strip_suffix(b"\r").unwrap_or(line).len() <= limit {
         return Ok(());
     }
     Err(WireError::StatusLineTooLong { limit })
@@ -300,6 +301,12 @@ mod tests {
             let error = read_within(long.as_bytes(), &limits).err();
             assert_eq!(error, Some(WireError::StatusLineTooLong { limit: 20 }), "{long:?}");
         }
+        for cut in 0..=22 {
+            assert!(read_within(&line(20).as_bytes()[..cut], &limits).unwrap().is_none(), "{cut}");
+        }
+        let bare = |n: usize| line(n).replace('\r', "");
+        assert!(read_within(alloc::format!("{}\n", bare(20)).as_bytes(), &limits).is_ok());
+        assert!(read_within(bare(21).as_bytes(), &limits).is_err());
         let head = |n: usize| alloc::format!("HTTP/1.1 200\r\nA: {}\r\n\r\n", "x".repeat(n - 21));
         assert!(read_within(head(40).as_bytes(), &limits).unwrap().is_some());
         for long in [head(41), head(60)[..40].into()] {
