@@ -1,54 +1,295 @@
 //! What the fuzzers, the benches and the corpus test see of the crate's inside.
 //!
-//! Each function drives one floor and gives plain values back, so that a target needs no more
-//! than bytes in and an assertion.
+//! Each item drives one floor and gives plain values back, so that a property needs no more than
+//! bytes in and an assertion. The properties are in `fuzz/src`.
 
-use crate::wire::{Buffer, Event, Exchange, Limits, RequestKind, Verdict};
+use std::cell::RefCell;
+use std::io::{Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::mpsc::{Sender, channel};
+
+use crate::message::{Host, Origin, Target};
+use crate::wire::{self, BodyLength, Buffer, Class, Event, Exchange, RequestKind, WireError};
+use crate::{ErrorKind, Limits, Session, SessionConfig};
 
 /// What a response amounts to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Story {
+    /// How many interim (1xx) responses came first.
+    pub interim: usize,
     /// The final status, once a whole head has come.
     pub status: Option<u16>,
     /// The body, chunk framing undone.
     pub body: Vec<u8>,
-    /// `Ok(true)` if the connection may be used again, `Err` with the message if it is malformed.
-    pub end: Result<bool, String>,
-    /// Bytes that were not read.
+    /// `Ok(true)` if the connection may be used again, or the class of what is wrong.
+    pub end: Result<bool, &'static str>,
+    /// Bytes that were not read; 0 where something is wrong.
     pub left: usize,
 }
 
 /// Reads a response that comes in these pieces, and then the peer closes.
 #[must_use]
 pub fn read_response(to_head: bool, pieces: &[&[u8]]) -> Story {
-    let kind = if to_head { RequestKind::Head } else { RequestKind::Other };
-    let mut exchange = Exchange::new(kind, &Limits::default());
+    Incoming::default().read(to_head, &Limits::default(), pieces.iter().copied(), false)
+}
+
+/// The receiving side of one connection.
+#[derive(Debug, Default)]
+pub struct Incoming {
+    buffer: Buffer,
+}
+
+impl Incoming {
+    /// Reads one response, and what else is in the pieces. With `direct`, bytes of the body are
+    /// read past the buffer wherever a connection may do that.
+    pub fn read<'p>(
+        &mut self,
+        to_head: bool,
+        limits: &Limits,
+        pieces: impl IntoIterator<Item = &'p [u8]>,
+        direct: bool,
+    ) -> Story {
+        let buffer = &mut self.buffer;
+        let mut exchange = Exchange::new(kind(to_head), limits);
+        let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
+        let (mut interim, mut status, mut body) = (0, None, Vec::new());
+        let mut run = || -> Result<bool, WireError> {
+            loop {
+                match exchange.next_event(buffer)? {
+                    Event::Interim(_) => interim += 1,
+                    Event::Head(head) => status = Some(head.status),
+                    Event::Data(count) => body.extend_from_slice(buffer.take(count)),
+                    Event::End => break,
+                    Event::NeedInput => {
+                        let Some(piece) = pieces.next() else {
+                            exchange.receive_close()?;
+                            continue;
+                        };
+                        let straight = usize::try_from(exchange.direct()).unwrap_or(usize::MAX);
+                        let straight = if direct && buffer.is_empty() { straight } else { 0 };
+                        let (past, rest) = piece.split_at(straight.min(piece.len()));
+                        if !past.is_empty() {
+                            body.extend_from_slice(past);
+                            exchange.receive_direct(past.len() as u64)?;
+                        }
+                        put(buffer, rest);
+                    }
+                }
+            }
+            pieces.by_ref().for_each(|piece| put(buffer, piece));
+            Ok(exchange.verdict(buffer) == wire::Verdict::Reuse)
+        };
+        let end = run().map_err(|error| match error.class() {
+            Class::Malformed => "malformed",
+            Class::LimitReached => "limit reached",
+            Class::Truncated => "truncated",
+            Class::BadRequest => "bad request",
+        });
+        let left = if end.is_ok() { buffer.filled().len() } else { 0 };
+        Story { interim, status, body, end, left }
+    }
+}
+
+/// The first head of a response.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Head {
+    /// The status.
+    pub status: u16,
+    /// The fields, unless it is that of an interim response, which are passed over.
+    pub fields: Option<Vec<(String, String)>>,
+}
+
+/// Reads the first head in the bytes, if it is whole, and says how many bytes were taken for it.
+///
+/// # Errors
+///
+/// The message for one that is malformed.
+pub fn read_head(bytes: &[u8]) -> (Result<Option<Head>, String>, usize) {
     let mut buffer = Buffer::new();
-    let mut story = Story { status: None, body: Vec::new(), end: Ok(false), left: 0 };
-    let mut pieces = pieces.iter().filter(|piece| !piece.is_empty());
-    let mut read = || {
+    put(&mut buffer, bytes);
+    let event = Exchange::new(RequestKind::Head, &Limits::default()).next_event(&mut buffer);
+    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    let head = event.map_err(|error| error.to_string()).map(|event| match event {
+        Event::Head(head) => {
+            let fields = Some(head.headers.iter().map(owned).collect());
+            Some(Head { status: head.status, fields })
+        }
+        Event::Interim(status) => Some(Head { status, fields: None }),
+        Event::NeedInput | Event::Data(_) | Event::End => None,
+    });
+    (head, bytes.len().saturating_sub(buffer.filled().len()))
+}
+
+/// A receive buffer and a body that keep their memory from one response to the next, as those of
+/// a connection do. For the benches.
+#[derive(Debug, Default)]
+pub struct Reader {
+    buffer: Buffer,
+    body: Vec<u8>,
+}
+
+impl Reader {
+    /// Reads a response in pieces of at most so many bytes. Gives the number of its fields and
+    /// the length of its body, or `None` if it is wrong or not whole.
+    pub fn read(&mut self, to_head: bool, response: &[u8], piece: usize) -> Option<(usize, usize)> {
+        let mut exchange = Exchange::new(kind(to_head), &Limits::default());
+        let mut pieces = response.chunks(piece.max(1));
+        let mut fields = 0;
+        self.body.clear();
         loop {
-            match exchange.next_event(&mut buffer)? {
+            match exchange.next_event(&mut self.buffer).ok()? {
                 Event::Interim(_) => {}
-                Event::Head(head) => story.status = Some(head.status),
-                Event::Data(count) => story.body.extend_from_slice(buffer.take(count)),
-                Event::End => break,
-                Event::NeedInput => match pieces.next() {
-                    Some(piece) => put(&mut buffer, piece),
-                    None => exchange.receive_close()?,
-                },
+                Event::Head(head) => fields = head.headers.len(),
+                Event::Data(count) => self.body.extend_from_slice(self.buffer.take(count)),
+                Event::End => return Some((fields, self.body.len())),
+                Event::NeedInput => put(&mut self.buffer, pieces.next()?),
             }
         }
-        for piece in pieces.by_ref() {
-            put(&mut buffer, piece);
+    }
+}
+
+/// The head of a request, if all of it may be sent.
+#[must_use]
+pub fn encode_head(
+    [method, target, host]: [&str; 3],
+    content_length: Option<usize>,
+    close: bool,
+    fields: &[(&str, &str)],
+) -> Option<Vec<u8>> {
+    let body = content_length.map_or(BodyLength::None, BodyLength::Known);
+    let head = wire::RequestHead { method, target, host, body, close };
+    let mut out = Vec::new();
+    wire::encode(&mut out, &head, fields.iter().copied()).ok().map(|()| out)
+}
+
+/// A URL as the crate has parsed it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParsedUrl(Target);
+
+impl ParsedUrl {
+    /// Parses an absolute URL; `None` if it is refused.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Target::parse(text).ok().map(Self)
+    }
+
+    /// Where a `Location` leads from here; `None` if it is refused.
+    #[must_use]
+    pub fn join(&self, location: &str) -> Option<Self> {
+        self.0.join(location).ok().map(Self)
+    }
+
+    /// Whether credentials for this URL may go to the other, by both ways to ask.
+    #[must_use]
+    pub fn is_same_origin(&self, other: &Self) -> (bool, bool) {
+        (self.0.same_origin(&other.0), self.0.origin().contains(&other.0))
+    }
+
+    /// Whether the origin, printed and parsed, is itself.
+    #[must_use]
+    pub fn origin_is_stable(&self) -> bool {
+        let origin = self.0.origin();
+        Origin::parse(&origin.to_string()).is_ok_and(|again| again == origin)
+    }
+
+    /// Scheme is https, host, port.
+    #[must_use]
+    pub fn origin(&self) -> (bool, String, u16) {
+        (self.0.is_https(), self.0.host_str().to_owned(), self.0.port())
+    }
+
+    /// What is connected to, or else looked up.
+    #[must_use]
+    pub fn host(&self) -> (Option<IpAddr>, &str) {
+        match self.0.host() {
+            Host::Ip(ip) => (Some(ip), self.0.host_str()),
+            Host::Name(name) => (None, name),
         }
-        Ok(exchange.verdict(&buffer) == Verdict::Reuse)
-    };
-    let end = read().map_err(|error: crate::wire::WireError| error.to_string());
-    story.end = end;
-    story.left = buffer.filled().len();
-    story
+    }
+
+    /// User and password.
+    #[must_use]
+    pub fn userinfo(&self) -> Option<(&str, &str)> {
+        self.0.userinfo()
+    }
+
+    /// The `Host` field, the request target and the whole, as they are printed.
+    #[must_use]
+    pub fn printed(&self) -> [&str; 3] {
+        [self.0.authority(), self.0.path_and_query(), self.0.as_str()]
+    }
+}
+
+/// Receives a body of this `Content-Encoding` that comes in these pieces, through a session whose
+/// limit is [`DECODED_BYTES`].
+///
+/// # Errors
+///
+/// The kind of error that the session gives.
+pub fn decode(coding: &str, pieces: &[&[u8]]) -> Result<Vec<u8>, ErrorKind> {
+    thread_local! {
+        static LOOPBACK: RefCell<Option<Loopback>> = const { RefCell::new(None) };
+    }
+    LOOPBACK.with_borrow_mut(|loopback| {
+        if loopback.is_none() {
+            *loopback = Loopback::open();
+        }
+        loopback.as_mut().ok_or(ErrorKind::Io)?.fetch(coding, pieces)
+    })
+}
+
+/// How many bytes [`decode`] may give.
+pub const DECODED_BYTES: u64 = 64 << 10;
+
+/// A session, and a server on loopback that answers with what it is given.
+struct Loopback {
+    session: Session,
+    address: SocketAddr,
+    answers: Sender<Vec<u8>>,
+}
+
+impl Loopback {
+    fn open() -> Option<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
+        let address = listener.local_addr().ok()?;
+        let (answers, next) = channel::<Vec<u8>>();
+        std::thread::spawn(move || {
+            while let Ok((mut stream, _)) = listener.accept() {
+                let mut request = [0; 1024];
+                // The request is small and sent at once, and so is read at once.
+                while matches!(stream.read(&mut request), Ok(1..)) {
+                    let Ok(answer) = next.recv() else { return };
+                    if stream.write_all(&answer).is_err() {
+                        break;
+                    }
+                }
+            }
+        });
+        let mut config = SessionConfig::new();
+        config.limits.body_bytes = DECODED_BYTES;
+        Some(Self { session: Session::new(config).ok()?, address, answers })
+    }
+
+    fn fetch(&mut self, coding: &str, pieces: &[&[u8]]) -> Result<Vec<u8>, ErrorKind> {
+        let mut answer = b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n".to_vec();
+        answer.extend_from_slice(format!("Content-Encoding: {coding}\r\n\r\n").as_bytes());
+        // A session decodes each chunk by itself.
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
+            answer.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
+            answer.extend_from_slice(piece);
+            answer.extend_from_slice(b"\r\n");
+        }
+        answer.extend_from_slice(b"0\r\n\r\n");
+        self.answers.send(answer).map_err(|_| ErrorKind::Io)?;
+        let response = self.session.request(format!("http://{}/", self.address));
+        response.map(crate::Response::into_bytes).map_err(|error| error.kind())
+    }
+}
+
+const fn kind(to_head: bool) -> RequestKind {
+    if to_head { RequestKind::Head } else { RequestKind::Other }
 }
 
 fn put(buffer: &mut Buffer, bytes: &[u8]) {

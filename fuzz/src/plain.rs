@@ -1,0 +1,170 @@
+//! Plain readings, to compare with: short, slow, and of one opinion with nobody.
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// A head, read line by line.
+#[derive(Debug)]
+pub(super) struct Head {
+    pub(super) status: u16,
+    pub(super) fields: Vec<(String, String)>,
+    pub(super) len: usize,
+    /// Whether nothing at all is wrong with it.
+    pub(super) is_clean: bool,
+    http10: bool,
+}
+
+/// The head in front of the bytes; `None` if its empty line is not there.
+pub(super) fn head(bytes: &[u8]) -> Option<Head> {
+    let mut lines: Vec<&[u8]> = Vec::new();
+    let mut len = 0;
+    loop {
+        let rest = &bytes[len..];
+        let line = &rest[..rest.iter().position(|&byte| byte == b'\n')?];
+        len += line.len() + 1;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        if line.is_empty() && !lines.is_empty() {
+            break;
+        }
+        lines.push(line);
+    }
+    let (first, lines) = lines.split_first()?;
+    let status = first.get(9..12).and_then(|code| str::from_utf8(code).ok()?.parse().ok());
+    let mut fields: Vec<(String, Vec<u8>)> = Vec::new();
+    for line in lines {
+        match fields.last_mut() {
+            Some((_, value)) if line.starts_with(b" ") || line.starts_with(b"\t") => {
+                value.extend([b" ", line.trim_ascii()].concat());
+            }
+            _ => {
+                let colon = line.iter().position(|&byte| byte == b':').unwrap_or(line.len());
+                let value = line.get(colon + 1..).unwrap_or_default().trim_ascii();
+                fields.push((latin1(&line[..colon]), value.to_vec()));
+            }
+        }
+    }
+    let text = |value: &[u8]| match str::from_utf8(value) {
+        Ok(text) => text.trim_matches([' ', '\t']).to_owned(),
+        Err(_) => latin1(value).trim_matches([' ', '\t']).to_owned(),
+    };
+    Some(Head {
+        status: status.unwrap_or(0),
+        is_clean: is_clean(first, lines),
+        http10: first.starts_with(b"HTTP/1.0"),
+        fields: fields.into_iter().map(|(name, value)| (name, text(&value))).collect(),
+        len,
+    })
+}
+
+fn is_clean(first: &[u8], lines: &[&[u8]]) -> bool {
+    let visible = |text: &[u8]| text.iter().all(|&byte| (b' '..=b'~').contains(&byte));
+    let field = |line: &&[u8]| {
+        let colon = line.iter().position(|&byte| byte == b':').unwrap_or(0);
+        colon > 0 && line[..colon].iter().all(u8::is_ascii_alphanumeric) && visible(line)
+    };
+    let codes = [&b"HTTP/1.1 200 "[..], b"HTTP/1.0 404 ", b"HTTP/1.1 103 "];
+    codes.iter().any(|code| first.starts_with(code))
+        && visible(first)
+        && lines.len() <= 256
+        && lines.iter().all(field)
+}
+
+fn latin1(bytes: &[u8]) -> String {
+    bytes.iter().map(|&byte| char::from(byte)).collect()
+}
+
+/// The length of a response that says where it ends and lets the connection go on.
+pub(super) fn persistent_len(to_head: bool, bytes: &[u8]) -> Option<usize> {
+    let head = head(bytes)?;
+    let rest = &bytes[head.len..];
+    if head.status / 100 == 1 {
+        return Some(head.len + persistent_len(to_head, rest)?);
+    }
+    let list = |name: &str| -> Vec<String> {
+        let values = head.fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
+        let values = values.flat_map(|(_, value)| value.split(','));
+        values.map(|value| value.trim().to_ascii_lowercase()).collect()
+    };
+    let says = |option: &str| list("connection").iter().any(|token| token == option);
+    if says("close") || (head.http10 && !says("keep-alive")) {
+        return None;
+    }
+    let (codings, lengths) = (list("transfer-encoding"), list("content-length"));
+    let body = match (&codings[..], &lengths[..]) {
+        _ if to_head || head.status == 204 || head.status == 304 => 0,
+        ([coding], []) if coding == "chunked" => chunked_len(rest)?,
+        ([], [first, others @ ..]) => {
+            let length = first.parse::<usize>().ok()?;
+            others.iter().all(|other| other.parse() == Ok(length)).then_some(length)?
+        }
+        _ => return None,
+    };
+    Some(head.len + body)
+}
+
+/// The length of a chunked body, its trailers and all.
+pub(super) fn chunked_len(bytes: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    let line = |at: &mut usize| {
+        let rest = &bytes[*at..];
+        let len = rest.windows(2).position(|pair| pair == b"\r\n")?;
+        *at += len + 2;
+        Some(&rest[..len])
+    };
+    loop {
+        let size = line(&mut at)?.split(|&byte| byte == b';').next()?;
+        if !size.iter().all(u8::is_ascii_hexdigit) {
+            return None;
+        }
+        match usize::from_str_radix(str::from_utf8(size).ok()?, 16).ok()? {
+            0 => break,
+            size => at = at.checked_add(size).filter(|&at| at <= bytes.len())?,
+        }
+        if !line(&mut at)?.is_empty() {
+            return None;
+        }
+    }
+    while !line(&mut at)?.is_empty() {}
+    Some(at)
+}
+
+/// Whether a request of these parts is one that nobody could object to.
+pub(super) fn is_sendable(parts: [&str; 3], fields: &[(&str, &str)]) -> bool {
+    let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
+    let owned = ["host", "connection"];
+    parts.into_iter().all(plain)
+        && fields.iter().all(|(name, value)| plain(name) && plain(value) && !owned.contains(name))
+}
+
+/// Whether scheme is https, host and port, of a URL that is in its one canonical form.
+pub(super) fn origin(url: &str) -> Option<(bool, String, u16)> {
+    let (https, rest) = match url.strip_prefix("https://") {
+        Some(rest) => (true, rest),
+        None => (false, url.strip_prefix("http://")?),
+    };
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let default = if https { 443 } else { 80 };
+    let (host, port) = match authority.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => {
+            (host, port.parse().ok().filter(|number: &u16| number.to_string() == port)?)
+        }
+        _ => (authority, default),
+    };
+    let ipv6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let is_known = match ipv6 {
+        Some(ipv6) => ipv6.parse::<Ipv6Addr>().is_ok(),
+        None => is_host_name(host) || host.parse::<Ipv4Addr>().is_ok(),
+    };
+    is_known.then(|| (https, host.to_owned(), port))
+}
+
+/// Whether every reader takes this for a name, and for the whole of it: nothing in it ends a host,
+/// and `getaddrinfo` does not take it for a number, as it does `127.1` and `0x7f.1`.
+pub(super) fn is_host_name(host: &str) -> bool {
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    let is_number = !last.is_empty() && last.bytes().all(|byte| byte.is_ascii_digit())
+        || last.strip_prefix("0x").is_some_and(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+    let is_safe = |byte: u8| {
+        byte.is_ascii_graphic() && !byte.is_ascii_uppercase() && !b"@/\\?#:[]<>^|%".contains(&byte)
+    };
+    !host.is_empty() && host.bytes().all(is_safe) && !is_number
+}
