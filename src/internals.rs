@@ -3,14 +3,11 @@
 //! Each item drives one floor and gives plain values back, so that a property needs no more than
 //! bytes in and an assertion. The properties are in `fuzz/src`.
 
-use std::cell::RefCell;
-use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::mpsc::{Sender, channel};
+use std::net::IpAddr;
 
 use crate::message::{Host, Origin, Target};
 use crate::wire::{self, BodyLength, Buffer, Class, Event, Exchange, RequestKind, WireError};
-use crate::{ErrorKind, Limits, Session, SessionConfig};
+use crate::{ErrorKind, Limits};
 
 /// What a response amounts to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -222,70 +219,23 @@ impl ParsedUrl {
     }
 }
 
-/// Receives a body of this `Content-Encoding` that comes in these pieces, through a session whose
-/// limit is [`DECODED_BYTES`].
+/// A chain of redirects from a URL over each `Location`, past those that are refused: where each
+/// step leads, and whether credentials go along. `None` if the URL is refused.
+#[must_use]
+pub fn redirects(first: &str, locations: &[&str]) -> Option<Vec<(ParsedUrl, bool)>> {
+    let steps = crate::session::internals::redirects(Target::parse(first).ok()?, locations);
+    Some(steps.into_iter().map(|(target, credentials)| (ParsedUrl(target), credentials)).collect())
+}
+
+/// Decodes a body of this `Content-Encoding` that comes in these pieces to at most `cap` bytes;
+/// nothing, if that is no coding that is undone.
 ///
 /// # Errors
 ///
 /// The kind of error that the session gives.
-pub fn decode(coding: &str, pieces: &[&[u8]]) -> Result<Vec<u8>, ErrorKind> {
-    thread_local! {
-        static LOOPBACK: RefCell<Option<Loopback>> = const { RefCell::new(None) };
-    }
-    LOOPBACK.with_borrow_mut(|loopback| {
-        if loopback.is_none() {
-            *loopback = Loopback::open();
-        }
-        loopback.as_mut().ok_or(ErrorKind::Io)?.fetch(coding, pieces)
-    })
-}
-
-/// How many bytes [`decode`] may give.
-pub const DECODED_BYTES: u64 = 64 << 10;
-
-/// A session, and a server on loopback that answers with what it is given.
-struct Loopback {
-    session: Session,
-    address: SocketAddr,
-    answers: Sender<Vec<u8>>,
-}
-
-impl Loopback {
-    fn open() -> Option<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).ok()?;
-        let address = listener.local_addr().ok()?;
-        let (answers, next) = channel::<Vec<u8>>();
-        std::thread::spawn(move || {
-            while let Ok((mut stream, _)) = listener.accept() {
-                let mut request = [0; 1024];
-                // The request is small and sent at once, and so is read at once.
-                while matches!(stream.read(&mut request), Ok(1..)) {
-                    let Ok(answer) = next.recv() else { return };
-                    if stream.write_all(&answer).is_err() {
-                        break;
-                    }
-                }
-            }
-        });
-        let mut config = SessionConfig::new();
-        config.limits.body_bytes = DECODED_BYTES;
-        Some(Self { session: Session::new(config).ok()?, address, answers })
-    }
-
-    fn fetch(&mut self, coding: &str, pieces: &[&[u8]]) -> Result<Vec<u8>, ErrorKind> {
-        let mut answer = b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n".to_vec();
-        answer.extend_from_slice(format!("Content-Encoding: {coding}\r\n\r\n").as_bytes());
-        // A session decodes each chunk by itself.
-        for piece in pieces.iter().filter(|piece| !piece.is_empty()) {
-            answer.extend_from_slice(format!("{:x}\r\n", piece.len()).as_bytes());
-            answer.extend_from_slice(piece);
-            answer.extend_from_slice(b"\r\n");
-        }
-        answer.extend_from_slice(b"0\r\n\r\n");
-        self.answers.send(answer).map_err(|_| ErrorKind::Io)?;
-        let response = self.session.request(format!("http://{}/", self.address));
-        response.map(crate::Response::into_bytes).map_err(|error| error.kind())
-    }
+pub fn decode(coding: &str, pieces: &[&[u8]], cap: u64) -> Result<Vec<u8>, ErrorKind> {
+    let limits = Limits { body_bytes: cap, ..Limits::default() };
+    crate::session::internals::decode(coding, pieces, &limits).map_err(|error| error.kind())
 }
 
 const fn kind(to_head: bool) -> RequestKind {

@@ -1,34 +1,37 @@
 //! Properties of what a session decides.
 
-use fetchpool::internals::{DECODED_BYTES, ParsedUrl, decode};
+use fetchpool::internals::{decode, redirects};
 
 use super::plain;
 
 /// A chain of redirects, the job's URL in the first line and a `Location` in each other one:
-/// two URLs are of one origin exactly where a plain reading of scheme, host and port says so, and
-/// a `Location` leads to `http` or `https` only, and brings no user information: what the URL has
-/// of it stays within its origin.
+/// credentials go along as long as each URL, by a plain reading of scheme, host and port, is of
+/// the job's own origin, and never again; and a `Location` leads to `http` or `https` only and
+/// brings no user information: what a URL has of it stays within its origin.
 pub fn session_redirect(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
-    let mut lines = text.split('\n');
-    let Some(first) = lines.next().and_then(ParsedUrl::parse) else { return };
-    let mut here = first.clone();
-    for location in lines {
-        let Some(next) = here.join(location) else { continue };
-        let shown = next.printed()[2];
-        let origin = plain::origin(shown);
-        assert!(origin.is_some(), "{location:?} gave {shown:?}");
-        for from in [&here, &first] {
-            let same = plain::origin(from.printed()[2]) == origin;
-            assert_eq!(from.is_same_origin(&next), (same, same), "{from:?} to {next:?}");
+    let lines: Vec<&str> = text.split('\n').take(12).collect();
+    let Some(chain) = redirects(lines[0], &lines[1..]) else { return };
+    let home = plain::origin(chain[0].0.printed()[2]);
+    let mut at_home = true;
+    for (url, with_credentials) in &chain {
+        let origin = plain::origin(url.printed()[2]);
+        assert!(origin.is_some(), "{url:?}");
+        at_home &= origin == home;
+        assert_eq!(*with_credentials, at_home, "at {url:?} of {chain:?}");
+    }
+    for (here, _) in &chain {
+        for location in &lines[1..] {
+            let Some(next) = here.join(location) else { continue };
+            let origin = plain::origin(next.printed()[2]);
+            let same = plain::origin(here.printed()[2]) == origin;
+            assert_eq!(next.userinfo(), here.userinfo().filter(|_| same), "{location:?}");
+            assert_eq!(here.is_same_origin(&next), (same, same), "{here:?} to {next:?}");
+            // An IPv6 address has more than one spelling.
+            if let Some(plain) = plain::origin(location).filter(|_| !location.contains('[')) {
+                assert_eq!(origin, Some(plain), "{location:?} gave {next:?}");
+            }
         }
-        let own = here.userinfo().filter(|_| plain::origin(here.printed()[2]) == origin);
-        assert_eq!(next.userinfo(), own, "{location:?}");
-        // An IPv6 address has more than one spelling.
-        if let Some(plain) = plain::origin(location).filter(|_| !location.contains('[')) {
-            assert_eq!(origin, Some(plain), "{location:?} gave {shown:?}");
-        }
-        here = next;
     }
 }
 
@@ -41,13 +44,16 @@ pub fn session_coding(input: &[u8]) {
     if coding.len() > 80 || coding.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) {
         return;
     }
-    let whole = decode(coding, &[body]);
+    let whole = decode(coding, &[body], CAP);
     if let Ok(decoded) = &whole {
-        assert!(decoded.len() as u64 <= DECODED_BYTES, "{} bytes", decoded.len());
+        assert!(decoded.len() as u64 <= CAP, "{} bytes", decoded.len());
     }
-    for cut in [1 + body.len() / 2, 1 + body.len() / 64] {
-        let cut_up = decode(coding, &body.chunks(cut).collect::<Vec<_>>());
+    for cut in [7, 1 + body.len() / 2, 1 + body.len() / 64] {
+        let cut_up = decode(coding, &body.chunks(cut).collect::<Vec<_>>(), CAP);
         // Which of two faults is met first is a matter of the cut.
         assert_eq!(cut_up.as_ref().ok(), whole.as_ref().ok(), "in pieces of {cut}: {cut_up:?}");
     }
 }
+
+/// Low enough to be reached, and below the first mebibyte, from where on the ratio counts too.
+const CAP: u64 = 64 << 10;

@@ -6,6 +6,8 @@ mod body;
 mod coding;
 mod config;
 mod idle;
+#[cfg(any(fuzzing, fetchpool_internals))]
+pub(crate) mod internals;
 mod redirect;
 
 use std::fmt;

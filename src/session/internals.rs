@@ -1,0 +1,41 @@
+//! What the fuzzers see of this floor: its pure parts, driven without a socket.
+
+use super::coding::Decoder;
+use super::redirect::{Step, next_step};
+use crate::error::Error;
+use crate::message::{Headers, Method, Target, Version};
+use crate::wire::{Limits, ResponseHead};
+
+/// The steps of a chain of redirects, each as its target and whether credentials go along; from
+/// the job's URL over each `Location`, and past those that are refused.
+pub(crate) fn redirects(first: Target, locations: &[&str]) -> Vec<(Target, bool)> {
+    let mut step = Step::first(Method::GET, first);
+    let mut chain = vec![(step.target.clone(), step.with_credentials)];
+    for location in locations {
+        let head = head("Location", location);
+        if let Some(Ok(Some(next))) = head.map(|head| next_step(&step, &head)) {
+            step = next;
+            chain.push((step.target.clone(), step.with_credentials));
+        }
+    }
+    chain
+}
+
+/// Decodes a body of this `Content-Encoding` that comes in these pieces.
+pub(crate) fn decode(coding: &str, pieces: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
+    let head = head("Content-Encoding", coding);
+    let decoder = head.map_or(Ok(None), |head| Decoder::for_head(&head, limits))?;
+    let Some(mut decoder) = decoder else { return Ok(Vec::new()) };
+    let mut out = Vec::new();
+    for piece in pieces {
+        decoder.push(piece, &mut out, limits.body_bytes)?;
+    }
+    decoder.finish().map(|()| out)
+}
+
+/// A redirect with one field, if that can be.
+fn head(name: &str, value: &str) -> Option<ResponseHead> {
+    let mut headers = Headers::new();
+    headers.append(name, value).ok()?;
+    Some(ResponseHead { status: 307, version: Version::Http11, reason: String::new(), headers })
+}
