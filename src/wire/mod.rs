@@ -8,7 +8,7 @@
 //!
 //! [`exchange`] holds the life of one response and speaks to the connection; [`head`],
 //! [`framing`] and [`chunked`] each read one part of it; [`buffer`] holds what has come and not
-//! been read; [`encode`] is the only place that writes a line end.
+//! been read; [`mod@encode`] is the only place that writes a line end.
 //!
 //! **Invariant:** nothing in this folder can wait, and nothing in it can panic whatever a peer
 //! sends. `.clippy.toml` lists what is banned, and the lines below arm the bans here and only
