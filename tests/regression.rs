@@ -192,3 +192,18 @@ fn an_interim_response_during_an_upload_does_not_end_it() {
     assert_eq!(response.text(), "mine");
     server.join().unwrap();
 }
+
+/// On a port of this machine that nobody listens on, one connection in some thousands was
+/// connected to itself, and read its own request for an answer.
+#[test]
+fn a_socket_is_not_connected_to_itself() {
+    let given = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    // Linux gives odd ports to those who bind and even ones to those who connect, or the other
+    // way round: the neighbour is of the kind that a client may be given.
+    let mut session = Session::default();
+    let url = format!("http://127.0.0.1:{}/", given.port() ^ 1);
+    for attempt in 0..20_000 {
+        let error = session.request(url.as_str()).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Connect, "attempt {attempt}: {}", error.message());
+    }
+}

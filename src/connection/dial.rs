@@ -68,6 +68,11 @@ fn connect(address: &SocketAddr, deadline: Deadline, parts: usize) -> io::Result
             other => other?,
         },
     };
+    // Where nobody listens on a port of this machine, the system may choose that very port for our
+    // end, and connect the socket to itself.
+    if socket.local_addr().is_ok_and(|own| own == *address) {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
     // Requests are written whole: waiting for more to send would only add delay.
     socket.set_nodelay(true)?;
     Ok(socket)
