@@ -7,9 +7,10 @@ use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 pub use self::kind::{ErrorKind, Fault, Phase};
-use crate::message::{InvalidHeader, InvalidMethod, InvalidUrl, Response, redact};
+use crate::message::{Clock, InvalidHeader, InvalidMethod, InvalidUrl, Response, Timings, redact};
 use crate::wire::{Class, WireError};
 
 /// Why a job has no response: what failed, in which phase, for which URL, and whose fault it was.
@@ -38,6 +39,7 @@ struct Inner {
     detail: Cow<'static, str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
     response: Option<Response>,
+    timings: Timings,
     /// An earlier hop of the request was answered.
     was_sent: bool,
 }
@@ -51,8 +53,36 @@ impl Error {
             detail: detail.into(),
             source: None,
             response: None,
+            timings: Timings::default(),
             was_sent: false,
         }))
+    }
+
+    /// The error of a time limit that ran out.
+    pub(crate) fn expired(clock: Clock, detail: impl Into<Cow<'static, str>>) -> Self {
+        let mut error = Self::new(ErrorKind::Timeout, detail);
+        error.0.timings.expired = Some(clock);
+        error
+    }
+
+    /// Says how long everything took until then.
+    #[must_use]
+    pub(crate) fn after(mut self, timings: Timings) -> Self {
+        self.0.timings = Timings { expired: self.0.timings.expired, ..timings };
+        self
+    }
+
+    /// Keeps the response that there was all the same.
+    #[must_use]
+    pub(crate) fn with_response(mut self, response: Response) -> Self {
+        self.0.timings = *response.timings();
+        self.0.response = Some(response);
+        self
+    }
+
+    /// Notes how long the job waited for a worker.
+    pub(crate) fn set_queued(&mut self, queued: Duration) {
+        self.0.timings.queued = queued;
     }
 
     /// Says that the request had been sent before this: the error is that of a later hop.
@@ -130,6 +160,18 @@ impl Error {
     #[must_use]
     pub fn url(&self) -> Option<&str> {
         self.0.url.as_deref()
+    }
+
+    /// The time limit that ran out, if one did: kind [`Timeout`](ErrorKind::Timeout).
+    #[must_use]
+    pub fn clock(&self) -> Option<Clock> {
+        self.0.timings.expired
+    }
+
+    /// How long each phase took until it failed.
+    #[must_use]
+    pub fn timings(&self) -> &Timings {
+        &self.0.timings
     }
 
     /// The response that was made an error of: kind [`Status`](ErrorKind::Status).
@@ -292,10 +334,8 @@ impl Response {
             return Ok(self);
         }
         let reason: String = self.reason().escape_debug().take(80).collect();
-        let mut error =
-            Error::new(ErrorKind::Status, format!("{} {reason}", self.status())).at(self.url());
-        error.0.response = Some(self);
-        Err(error)
+        let error = Error::new(ErrorKind::Status, format!("{} {reason}", self.status()));
+        Err(error.at(self.url()).with_response(self))
     }
 
     /// The body, read as JSON (feature `json`).

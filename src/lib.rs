@@ -97,6 +97,7 @@ mod map;
 mod pool;
 mod session;
 mod connection;
+mod observer;
 mod error;
 mod wire;
 mod message;
@@ -104,15 +105,17 @@ mod log;
 
 #[cfg(feature = "tls-no-provider")]
 pub use crate::connection::TlsConfig;
+pub use crate::connection::{LowSpeed, Resolver};
 pub use crate::error::{Error, ErrorKind, Fault, Phase};
 pub use crate::map::map;
 pub use crate::message::{
-    Body, Headers, Hop, InvalidHeader, InvalidMethod, Link, Method, Request, Response, Timings,
-    Version, user_agent,
+    Body, CancelToken, Clock, Headers, Hop, InvalidHeader, InvalidMethod, Link, Method, Request,
+    Response, Timings, Version, user_agent,
 };
+pub use crate::observer::{Observed, Observer};
 pub use crate::pool::{
-    Exceptions, HookResult, Outcome, Pool, PoolBuilder, Responses, RetryPolicy, SessionThread,
-    ThreadException, ThreadResponse,
+    Exceptions, HookResult, OnError, Outcome, Pool, PoolBuilder, Responses, RetryPolicy,
+    SessionThread, Stats, ThreadException, ThreadResponse, Unpulled,
 };
 pub use crate::session::{Auth, Session, SessionConfig};
 pub use crate::wire::Limits;

@@ -3,34 +3,30 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
+use crate::message::Clock;
+
 /// The moment something must be over, and the setting that says so.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Deadline {
     /// `None` is never: no limit was set, or one beyond what the clock can count to.
     at: Option<Instant>,
+    limit: Duration,
     clock: Clock,
-}
-
-/// The setting a deadline comes from, for the error that tells of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Clock {
-    /// The whole request's `timeout`.
-    Request(Duration),
-    /// The session's `connect_timeout`.
-    Connect(Duration),
 }
 
 impl Deadline {
     /// The moment at which a limit that starts now runs out.
-    pub(crate) fn after(
-        now: Instant,
-        limit: Option<Duration>,
-        clock: fn(Duration) -> Clock,
-    ) -> Self {
+    pub(crate) fn after(now: Instant, limit: Option<Duration>, clock: Clock) -> Self {
         Self {
             at: limit.and_then(|limit| now.checked_add(limit)),
-            clock: clock(limit.unwrap_or(Duration::MAX)),
+            limit: limit.unwrap_or(Duration::MAX),
+            clock,
         }
+    }
+
+    /// No limit.
+    pub(crate) const fn never() -> Self {
+        Self { at: None, limit: Duration::MAX, clock: Clock::Request }
     }
 
     /// The one that comes first.
@@ -42,6 +38,11 @@ impl Deadline {
         }
     }
 
+    /// The same, so much later: for a time in which the request was kept from going on by us.
+    pub(crate) fn later_by(self, pause: Duration) -> Self {
+        Self { at: self.at.and_then(|at| at.checked_add(pause)), ..self }
+    }
+
     /// The time that is left, never zero; `None` if there is no limit.
     ///
     /// `now` is an argument so that tests own the clock.
@@ -49,26 +50,42 @@ impl Deadline {
         let Some(at) = self.at else { return Ok(None) };
         match at.checked_duration_since(now) {
             Some(left) if !left.is_zero() => Ok(Some(left)),
-            _ => Err(Expired(self.clock)),
+            _ => Err(self.expired()),
         }
     }
 
-    /// The share of the time left for one of `parts` equal parts, this one among them.
-    pub(crate) fn share(self, now: Instant, parts: usize) -> Result<Option<Duration>, Expired> {
-        let parts = u32::try_from(parts.max(1)).unwrap_or(u32::MAX);
-        Ok(self.left(now)?.map(|left| (left / parts).max(Duration::from_nanos(1))))
+    /// What is told when it has passed.
+    pub(crate) const fn expired(self) -> Expired {
+        Expired { clock: self.clock, limit: self.limit, rate: None }
     }
 }
 
-/// A deadline has passed.
+/// A time limit ran out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Expired(pub(crate) Clock);
+pub(crate) struct Expired {
+    pub(crate) clock: Clock,
+    /// How long it was.
+    pub(crate) limit: Duration,
+    /// The bytes a second that were asked for, where that is what it was about.
+    pub(crate) rate: Option<u64>,
+}
 
 impl fmt::Display for Expired {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Clock::Request(limit) => write!(f, "the request's timeout of {limit:?} ran out"),
-            Clock::Connect(limit) => write!(f, "the connect timeout of {limit:?} ran out"),
+        let limit = self.limit;
+        match self.clock {
+            Clock::Request => write!(f, "the request's timeout of {limit:?} ran out"),
+            Clock::Dns => write!(f, "the look-up's dns_timeout of {limit:?} ran out"),
+            Clock::Connect => write!(f, "the connect timeout of {limit:?} ran out"),
+            Clock::FirstByte => {
+                write!(f, "no byte of a response within the first_byte_timeout of {limit:?}")
+            }
+            Clock::Stall => write!(f, "no byte moved for the stall_timeout of {limit:?}"),
+            Clock::LowSpeed => {
+                let rate = self.rate.unwrap_or_default();
+                write!(f, "slower than the low_speed of {rate} bytes a second for {limit:?}")
+            }
+            Clock::Deadline => write!(f, "the pool's deadline of {limit:?} passed"),
         }
     }
 }
@@ -84,6 +101,8 @@ mod tests {
         let now = Instant::now();
         let deadline = Deadline::after(now, Some(Duration::MAX), Clock::Request);
         assert_eq!(deadline.left(now), Ok(None));
+        let soon = Deadline::after(now, Some(Duration::from_secs(1)), Clock::Request);
+        assert_eq!(soon.later_by(Duration::MAX).left(now), Ok(None));
     }
 
     #[test]
@@ -93,17 +112,9 @@ mod tests {
         let connect = Deadline::after(now, Some(Duration::from_secs(10)), Clock::Connect);
         let both = request.or_earlier(connect);
         let told = both.left(now + Duration::from_secs(10)).unwrap_err();
-        assert_eq!(told.0, Clock::Connect(Duration::from_secs(10)));
-        let never = Deadline::after(now, None, Clock::Connect);
+        assert_eq!((told.clock, told.limit), (Clock::Connect, Duration::from_secs(10)));
+        let never = Deadline::never();
         assert_eq!(never.or_earlier(request).left(now), Ok(Some(Duration::from_secs(30))));
         assert_eq!(request.or_earlier(never).left(now), Ok(Some(Duration::from_secs(30))));
-    }
-
-    #[test]
-    fn addresses_share_what_is_left() {
-        let now = Instant::now();
-        let deadline = Deadline::after(now, Some(Duration::from_secs(8)), Clock::Connect);
-        assert_eq!(deadline.share(now, 4), Ok(Some(Duration::from_secs(2))));
-        assert!(deadline.share(now + Duration::from_secs(8), 4).is_err());
     }
 }

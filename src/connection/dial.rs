@@ -2,32 +2,56 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::deadline::Deadline;
+use super::lookups::Panicked;
 use super::patience::{Patience, cancelled};
-use super::resolve::lookup;
+use super::resolve::{Resolver, lookup};
 use super::times::Times;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::{Host, Target};
+use crate::message::{Clock, Host, Target};
+use crate::observer::Watched;
+
+/// How to come to an address, and how long that may take.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Dialing {
+    /// Who looks names up; the system if nobody.
+    pub(crate) resolver: Option<Arc<dyn Resolver>>,
+    pub(crate) dns_timeout: Option<Duration>,
+}
 
 /// Connects to the target's host: looks it up unless it is an address, and tries every address
 /// in turn under the one deadline.
 pub(super) fn dial(
     target: &Target,
+    dialing: &Dialing,
     patience: &Patience<'_>,
+    watched: Watched<'_>,
     times: &mut Times<'_>,
 ) -> Result<TcpStream, Error> {
     let addresses = match target.host() {
         Host::Ip(ip) => vec![SocketAddr::new(ip, target.port())],
         Host::Name(name) => {
-            let found = lookup(name, target.port(), patience);
-            times.lap(|timings| &mut timings.dns);
-            found.map_err(|error| patience.error(error, Phase::Dns, ErrorKind::Dns, ""))?
+            let limit = Deadline::after(Instant::now(), dialing.dns_timeout, Clock::Dns);
+            let patience = patience.but(limit);
+            let found = lookup(dialing.resolver.as_ref(), name, target.port(), &patience);
+            let took = times.lap(|timings| &mut timings.dns);
+            let addresses = found.as_deref().unwrap_or_default();
+            watched.tell(|observer, job| observer.dns(job, name, addresses, took));
+            found.map_err(|error| {
+                let panicked = error.get_ref().is_some_and(|error| error.is::<Panicked>());
+                let kind = if panicked { ErrorKind::Panic } else { ErrorKind::Dns };
+                patience.error(error, Phase::Dns, kind, "")
+            })?
         }
     };
     let connected = connect_any(&addresses, patience);
-    times.lap(|timings| &mut timings.connect);
+    let took = times.lap(|timings| &mut timings.connect);
+    if let Some(peer) = connected.as_ref().ok().and_then(|socket| socket.peer_addr().ok()) {
+        watched.tell(|observer, job| observer.connected(job, peer, took));
+    }
     connected
 }
 
@@ -36,11 +60,13 @@ pub(super) fn dial(
 fn connect_any(addresses: &[SocketAddr], patience: &Patience<'_>) -> Result<TcpStream, Error> {
     let mut last = io::Error::new(io::ErrorKind::NotFound, "there is no address");
     for (tried, address) in addresses.iter().enumerate() {
-        if patience.interrupt.is_raised() {
+        if !patience.interrupt.watch_connect() {
             last = cancelled();
             break;
         }
-        match connect(address, patience.deadline, addresses.len().saturating_sub(tried)) {
+        let connected = connect(address, patience, addresses.len().saturating_sub(tried));
+        patience.interrupt.watch_nothing();
+        match connected {
             Ok(socket) => return Ok(socket),
             Err(error) => last = error,
         }
@@ -54,15 +80,14 @@ fn connect_any(addresses: &[SocketAddr], patience: &Patience<'_>) -> Result<TcpS
     ))
 }
 
-fn connect(address: &SocketAddr, deadline: Deadline, parts: usize) -> io::Result<TcpStream> {
-    let expired = |expired| io::Error::new(io::ErrorKind::TimedOut, expired);
-    let socket = match deadline.share(Instant::now(), parts).map_err(expired)? {
+fn connect(address: &SocketAddr, patience: &Patience<'_>, parts: usize) -> io::Result<TcpStream> {
+    let socket = match patience.share(parts)? {
         None => TcpStream::connect(address)?,
         Some(share) => match TcpStream::connect_timeout(address, share) {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 // The share ran out. If that was all the time there was, our clock says so, and
                 // else the system's error tells what this address did.
-                deadline.left(Instant::now()).map_err(expired)?;
+                patience.left()?;
                 return Err(error);
             }
             other => other?,

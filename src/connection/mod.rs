@@ -8,7 +8,9 @@
 
 mod deadline;
 mod dial;
+mod flow;
 mod interrupt;
+mod lookups;
 mod patience;
 mod resolve;
 mod socket;
@@ -22,10 +24,14 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::deadline::{Clock, Deadline};
-pub(crate) use self::interrupt::Interrupt;
+pub(crate) use self::deadline::Deadline;
+pub(crate) use self::dial::Dialing;
+pub(crate) use self::flow::Flow;
+pub use self::flow::LowSpeed;
+pub(crate) use self::interrupt::{Abandon, GiveUp, Interrupt};
 pub(crate) use self::patience::Patience;
 use self::patience::is_close;
+pub use self::resolve::Resolver;
 use self::socket::Socket;
 use self::stream::Stream;
 use self::times::Times;
@@ -36,6 +42,7 @@ pub(crate) use self::tls::TlsContext;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
 use crate::message::{Target, Timings};
+use crate::observer::Watched;
 use crate::wire::{Buffer, Event, Exchange, Limits, RequestKind, ResponseHead, Verdict};
 
 /// An open connection to one origin.
@@ -53,8 +60,10 @@ impl Connection {
     /// Opens a connection: look-up, TCP and, for `https`, TLS, all under the one deadline.
     pub(crate) fn open(
         target: &Target,
+        dialing: &Dialing,
         #[cfg(feature = "tls-no-provider")] tls: &mut TlsContext,
         patience: &Patience<'_>,
+        watched: Watched<'_>,
         timings: &mut Timings,
     ) -> Result<Self, Error> {
         #[cfg(not(feature = "tls-no-provider"))]
@@ -63,15 +72,17 @@ impl Connection {
             return Err(Error::new(ErrorKind::Tls, detail).during(Phase::Setup));
         }
         let mut times = Times::new(timings);
-        let tcp = dial::dial(target, patience, &mut times)?;
+        let tcp = dial::dial(target, dialing, patience, watched, &mut times)?;
         let peer = tcp.peer_addr().ok();
         let socket = Socket::new(tcp);
         patience.interrupt.watch_socket(socket.tcp());
         #[cfg(feature = "tls-no-provider")]
         let stream = if target.is_https() {
             let secured = tls.connect(socket, target, patience);
-            times.lap(|timings| &mut timings.tls);
-            Stream::Tls(Box::new(secured?))
+            let took = times.lap(|timings| &mut timings.tls);
+            let secured = secured?;
+            watched.tell(|observer, job| observer.tls(job, target.host_str(), took));
+            Stream::Tls(Box::new(secured))
         } else {
             Stream::Plain(socket)
         };
@@ -117,6 +128,7 @@ impl Connection {
         timings.reused = reused;
         patience.interrupt.watch_socket(self.stream.tcp());
         let mut times = Times::new(timings);
+        patience.flow.begin();
         let mut exchange = Exchange::new(request.kind, limits);
         let written = self.write(request, &mut exchange, patience);
         times.lap(|timings| &mut timings.sending);
@@ -128,6 +140,7 @@ impl Connection {
             Err(Unwritten::Refused(error)) => return Err(Failure { error, went_stale: false }),
             Err(Unwritten::Closed(error)) => (Some(error), false),
         };
+        patience.flow.sent();
         let head = self.read_head(&mut exchange, patience);
         times.lap(|timings| &mut timings.waiting);
         let error = match (head, failed) {
@@ -237,6 +250,7 @@ impl Connection {
         sink: &mut dyn Sink,
         patience: &Patience<'_>,
     ) -> Result<(), Error> {
+        let mut patience = *patience;
         loop {
             match exchange.next_event(&mut self.buffer)? {
                 Event::End => return Ok(()),
@@ -248,7 +262,7 @@ impl Connection {
                         && let Some(space) = sink.space(wanted)
                     {
                         let room = space.len();
-                        let count = self.stream.read(space, patience).map_err(|error| {
+                        let count = self.stream.read(space, &patience).map_err(|error| {
                             patience.error(error, Phase::Receiving, ErrorKind::Io, "")
                         })?;
                         self.brimful = count == room;
@@ -257,7 +271,7 @@ impl Connection {
                             Ok(count) if count > 0 => exchange.receive_direct(count)?,
                             _ => exchange.receive_close()?,
                         }
-                    } else if self.fill(READ_BYTES_BODY, Phase::Receiving, patience)? == 0 {
+                    } else if self.fill(READ_BYTES_BODY, Phase::Receiving, &patience)? == 0 {
                         exchange.receive_close()?;
                     }
                 }
@@ -265,6 +279,10 @@ impl Connection {
                 Event::Head(_) | Event::Interim(_) => {
                     return Err(Error::new(ErrorKind::Protocol, "a second head in the response"));
                 }
+            }
+            let paused = sink.pause(&patience)?;
+            if !paused.is_zero() {
+                patience = patience.after_pause(paused);
             }
         }
     }
@@ -283,6 +301,9 @@ impl Connection {
             .stream
             .read(space, patience)
             .map_err(|error| patience.error(error, phase, ErrorKind::Io, ""))?;
+        if count > 0 {
+            patience.flow.answered();
+        }
         self.brimful = count == room;
         self.buffer.advance(count);
         Ok(count)
@@ -345,6 +366,13 @@ pub(crate) trait Sink {
     fn space(&mut self, wanted: usize) -> Option<&mut [u8]> {
         let _ = wanted;
         None
+    }
+
+    /// Waits until there is memory for more, and says how long that took. Such a wait is ours and
+    /// not the peer's: the request's clocks stand still for it.
+    fn pause(&mut self, patience: &Patience<'_>) -> Result<Duration, Error> {
+        let _ = patience;
+        Ok(Duration::ZERO)
     }
 
     /// The first `count` bytes of the room that [`space`](Self::space) gave are body now.

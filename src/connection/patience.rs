@@ -6,25 +6,60 @@ use std::io;
 use std::time::{Duration, Instant};
 
 use super::deadline::{Deadline, Expired};
+use super::flow::Flow;
 use super::interrupt::Interrupt;
 use crate::error::{Error, ErrorKind, Phase};
 
 /// How long a thread is ready to wait, and who may end its wait.
 #[derive(Clone, Copy)]
 pub(crate) struct Patience<'a> {
+    /// The request's own, or that of the phase it is in.
     pub(crate) deadline: Deadline,
+    /// That of all requests together. It goes on where the other one is held up.
+    pub(crate) batch: Deadline,
+    /// How the bytes of the exchange must move.
+    pub(crate) flow: &'a Flow,
     pub(crate) interrupt: &'a Interrupt,
 }
 
 impl Patience<'_> {
+    /// The same, but for one phase that must be over earlier.
+    pub(crate) fn but(self, deadline: Deadline) -> Self {
+        Self { deadline: self.deadline.or_earlier(deadline), ..self }
+    }
+
+    /// The same, after a time in which the request was kept from going on, by us.
+    pub(super) fn after_pause(self, pause: Duration) -> Self {
+        self.flow.pause(pause);
+        Self { deadline: self.deadline.later_by(pause), ..self }
+    }
+
     /// The time left, unless it is over or the request is cancelled.
     pub(super) fn left(&self) -> io::Result<Option<Duration>> {
-        if self.interrupt.is_raised() {
-            return Err(cancelled());
-        }
-        self.deadline
-            .left(Instant::now())
-            .map_err(|expired| io::Error::new(io::ErrorKind::TimedOut, expired))
+        self.check_interrupt()?;
+        let now = Instant::now();
+        let left = self.deadline.left(now).map_err(expired)?;
+        let batch = self.batch.left(now).map_err(expired)?;
+        let flow = self.flow.left(now).map_err(expired)?;
+        Ok([left, batch, flow].into_iter().flatten().min())
+    }
+
+    /// The time left for a wait that is ours and not the peer's: only what all requests have
+    /// together counts.
+    pub(crate) fn left_for_pause(&self) -> Result<Option<Duration>, Error> {
+        self.check_interrupt()
+            .and_then(|()| self.batch.left(Instant::now()).map_err(expired))
+            .map_err(|error| self.error(error, Phase::Receiving, ErrorKind::Io, ""))
+    }
+
+    /// The share of the time left for one of `parts` equal parts, this one among them.
+    pub(super) fn share(&self, parts: usize) -> io::Result<Option<Duration>> {
+        let parts = u32::try_from(parts.max(1)).unwrap_or(u32::MAX);
+        Ok(self.left()?.map(|left| (left / parts).max(Duration::from_nanos(1))))
+    }
+
+    fn check_interrupt(&self) -> io::Result<()> {
+        if self.interrupt.is_raised() { Err(cancelled()) } else { Ok(()) }
     }
 
     /// What a failed operation on a socket means.
@@ -39,7 +74,7 @@ impl Patience<'_> {
         let kind = if self.interrupt.is_raised() || source.is_some_and(|s| s.is::<Cancelled>()) {
             return Error::new(ErrorKind::Cancelled, "").during(phase);
         } else if let Some(expired) = source.and_then(|s| s.downcast_ref::<Expired>()) {
-            return Error::new(ErrorKind::Timeout, expired.to_string()).during(phase);
+            return Error::expired(expired.clock, expired.to_string()).during(phase);
         } else if is_tls(&error) {
             ErrorKind::Tls
         } else if matches!(phase, Phase::Sending | Phase::Waiting | Phase::Receiving)
@@ -77,6 +112,10 @@ const fn is_tls(_: &io::Error) -> bool {
 /// The error of a wait that another thread ended.
 pub(super) fn cancelled() -> io::Error {
     io::Error::other(Cancelled)
+}
+
+fn expired(expired: Expired) -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, expired)
 }
 
 #[derive(Debug)]

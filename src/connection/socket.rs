@@ -35,7 +35,8 @@ impl Socket {
                 self.read_wait = left;
             }
             let result = (&*self.tcp).read(into);
-            if matches!(result, Ok(n) if n > 0) {
+            if let Ok(count @ 1..) = result {
+                patience.flow.moved(count);
                 return result;
             }
             // An end of file or an error may be our own doing.
@@ -72,6 +73,10 @@ impl Socket {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(0) if !bytes.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
+                Ok(count) => {
+                    patience.flow.moved(count);
+                    return Ok(count);
+                }
                 other => return other,
             }
         }
@@ -103,6 +108,10 @@ impl Socket {
                 patience.left().map(|_| 0)
             }
             Err(_) if patience.interrupt.is_raised() => Err(cancelled()),
+            Ok(count) => {
+                patience.flow.moved(count);
+                Ok(count)
+            }
             other => other,
         }
     }

@@ -15,10 +15,13 @@ impl<'a> Times<'a> {
         Self { timings, last: Instant::now() }
     }
 
-    pub(super) fn lap(&mut self, phase: fn(&mut Timings) -> &mut Duration) {
+    /// How long it was.
+    pub(super) fn lap(&mut self, phase: fn(&mut Timings) -> &mut Duration) -> Duration {
         let now = Instant::now();
+        let took = now.saturating_duration_since(self.last);
         let spent = phase(self.timings);
-        *spent = spent.saturating_add(now.saturating_duration_since(self.last));
+        *spent = spent.saturating_add(took);
         self.last = now;
+        took
     }
 }

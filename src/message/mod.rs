@@ -2,6 +2,7 @@
 
 mod base64;
 mod body;
+mod cancel;
 #[cfg(feature = "charset")]
 mod charset;
 mod headers;
@@ -17,6 +18,8 @@ mod user_agent;
 
 pub(crate) use self::base64::encode as base64;
 pub use self::body::Body;
+pub use self::cancel::CancelToken;
+pub(crate) use self::cancel::{Afterwards, OnCancel, Watch};
 pub use self::headers::{Headers, InvalidHeader};
 pub(crate) use self::headers::{REDACTED, is_secret, is_token};
 pub use self::links::Link;
@@ -24,5 +27,5 @@ pub use self::method::{InvalidMethod, Method};
 pub use self::request::Request;
 pub use self::response::{Hop, Response, Version};
 pub(crate) use self::target::{Host, InvalidUrl, Origin, Target, redact};
-pub use self::timings::Timings;
+pub use self::timings::{Clock, Timings};
 pub use self::user_agent::user_agent;

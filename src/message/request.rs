@@ -5,7 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Body, Headers, InvalidHeader, Method, base64, redact};
+use super::{Body, CancelToken, Headers, InvalidHeader, Method, base64, redact};
 
 /// One request: what `requests` takes as a dict, with the same words.
 ///
@@ -55,6 +55,7 @@ pub struct Request {
     timeout: Option<Duration>,
     allow_redirects: Option<bool>,
     tag: Option<Arc<dyn Any + Send + Sync>>,
+    cancel: Option<CancelToken>,
     /// The first thing that was wrong with it.
     fault: Option<String>,
 }
@@ -82,6 +83,7 @@ impl Request {
             timeout: None,
             allow_redirects: None,
             tag: None,
+            cancel: None,
             fault: None,
         }
     }
@@ -221,6 +223,13 @@ impl Request {
         self
     }
 
+    /// What may cancel it: when [`CancelToken::cancel`] is called, it fails with kind
+    /// [`Cancelled`](crate::ErrorKind::Cancelled), running or not. Default: nothing but its pool.
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.cancel = Some(token.clone());
+        self
+    }
+
     /// The method.
     #[must_use]
     pub const fn method(&self) -> &Method {
@@ -266,6 +275,10 @@ impl Request {
 
     pub(crate) const fn own_timeout(&self) -> Option<Duration> {
         self.timeout
+    }
+
+    pub(crate) const fn own_cancel_token(&self) -> Option<&CancelToken> {
+        self.cancel.as_ref()
     }
 
     pub(crate) const fn own_allow_redirects(&self) -> Option<bool> {

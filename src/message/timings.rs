@@ -1,4 +1,4 @@
-//! How long each phase of a request took.
+//! How long each phase of a request took, and which clock ended it.
 
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ pub struct Timings {
     pub receiving: Duration,
     /// Whether the last hop went over a connection that was already open.
     pub reused: bool,
+    /// The clock that ended the request, if one did. The phase it was in is the error's.
+    pub expired: Option<Clock>,
 }
 
 impl Timings {
@@ -35,5 +37,41 @@ impl Timings {
         [self.dns, self.connect, self.tls, self.sending, self.waiting, self.receiving]
             .into_iter()
             .fold(Duration::ZERO, Duration::saturating_add)
+    }
+}
+
+/// The time limits that can end a request, by the settings they come from.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Clock {
+    /// `timeout`: the whole request.
+    Request,
+    /// `dns_timeout`: looking the host up.
+    Dns,
+    /// `connect_timeout`: look-up, every address and TLS.
+    Connect,
+    /// `first_byte_timeout`: from the last byte of the request to the first of the response.
+    FirstByte,
+    /// `stall_timeout`: from one byte to the next.
+    Stall,
+    /// `low_speed`: too few bytes over its window.
+    LowSpeed,
+    /// The pool's `deadline`, which covers waiting in the queue, too.
+    Deadline,
+}
+
+impl Clock {
+    /// The name of the setting.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Request => "timeout",
+            Self::Dns => "dns_timeout",
+            Self::Connect => "connect_timeout",
+            Self::FirstByte => "first_byte_timeout",
+            Self::Stall => "stall_timeout",
+            Self::LowSpeed => "low_speed",
+            Self::Deadline => "deadline",
+        }
     }
 }

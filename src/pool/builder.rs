@@ -2,17 +2,24 @@
 
 use std::fmt;
 use std::num::NonZero;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::Pool;
+use super::budget::Budget;
 use super::crew::{Crew, Plan};
+use super::ledger::Rules;
 use super::outcome::{Outcome, ThreadException, ThreadResponse};
+use super::pace::Pace;
 use super::queue::{Next, Source, source};
 use super::retry::RetryPolicy;
 use super::setup::{HookResult, Setup};
+use super::stop::{OnError, Stop};
 use super::views::Views;
+use crate::connection::Deadline;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::Request;
+use crate::message::{Clock, Request};
+use crate::observer::Observer;
 use crate::session::SessionConfig;
 
 /// The settings of a [`Pool`]. Every method has a default; only the jobs must be given.
@@ -34,6 +41,12 @@ use crate::session::SessionConfig;
 pub struct PoolBuilder {
     threads: Option<usize>,
     capacity: Option<usize>,
+    /// Whether the order of the input is kept, and within what window.
+    ordered: Option<Option<usize>>,
+    body_budget: u64,
+    deadline: Option<Duration>,
+    on_error: OnError,
+    observer: Option<Arc<dyn Observer>>,
     stack_size: Option<usize>,
     rate: Option<f64>,
     retry: Option<RetryPolicy>,
@@ -85,11 +98,30 @@ impl Pool {
     }
 }
 
+impl Pool {
+    /// Outcomes for the jobs that were not taken from a queue that ended early: they were given as
+    /// a list, and each is owed one.
+    fn answer_unpulled(&self) -> impl Iterator<Item = Outcome> {
+        let schedule = &self.crew.schedule;
+        let (stop, deadline) =
+            (schedule.stopped().unwrap_or(Stop::Closed), schedule.rules.deadline);
+        (schedule.stats().pulled..).zip(self.close()).map(move |(index, request)| {
+            let error = stop.error(deadline).at(request.url());
+            Outcome::new(index, request, Err(error))
+        })
+    }
+}
+
 impl PoolBuilder {
     fn new() -> Self {
         Self {
             threads: None,
             capacity: None,
+            ordered: None,
+            body_budget: BODY_BUDGET,
+            deadline: None,
+            on_error: OnError::Continue,
+            observer: None,
             stack_size: None,
             rate: None,
             retry: None,
@@ -159,11 +191,66 @@ impl PoolBuilder {
         self
     }
 
-    /// How many outcomes wait to be read before the workers wait. Default: four for each thread,
-    /// but at least 64 and at most 1,024. The queue is allocated when the pool is built, so more
-    /// than 65,536 is taken for that.
+    /// How many outcomes wait to be read before no further job is taken: then at most so many and
+    /// one for each thread are taken and not read. Default: four for each thread, but at least 64
+    /// and at most 1,024. Where the order is kept, the window is what counts.
     pub const fn outcome_capacity(mut self, outcomes: usize) -> Self {
         self.capacity = Some(outcomes);
+        self
+    }
+
+    /// Gives the outcomes in the order of the input, through a window of four jobs for each thread:
+    /// see [`ordered_window`](Self::ordered_window). Default: they come as they finish.
+    pub const fn ordered(mut self) -> Self {
+        if self.ordered.is_none() {
+            self.ordered = Some(None);
+        }
+        self
+    }
+
+    /// Gives the outcomes in the order of the input. At most so many jobs are taken and not read:
+    /// while the first one is slow, no more than the rest of the window runs ahead and waits for
+    /// it. A window smaller than the number of threads leaves threads idle. 0 is an error when the
+    /// pool is built.
+    pub const fn ordered_window(mut self, jobs: usize) -> Self {
+        self.ordered = Some(Some(jobs));
+        self
+    }
+
+    /// How many bytes the bodies of responses may take together, those that are being received and
+    /// those that wait to be read. Default: 256 MiB.
+    ///
+    /// When they are used up, no further job is started, and bodies that are being received are
+    /// read on when the caller has read an outcome; the clocks of their requests stand still
+    /// meanwhile, but not the pool's [`deadline`](Self::deadline). Where there is nothing that the
+    /// caller could read, one body may exceed it: so it can be smaller than one body and the pool
+    /// still goes on. Each thread may be off by 64 KiB.
+    pub const fn body_budget(mut self, bytes: u64) -> Self {
+        self.body_budget = bytes;
+        self
+    }
+
+    /// How long all jobs together may take, from the moment the pool is built; waiting for a worker
+    /// or a rate counts, too. Default: no limit.
+    ///
+    /// When it is over no more jobs are taken, and each that was taken and has no outcome yet comes
+    /// out with an error of kind [`Timeout`](ErrorKind::Timeout) and
+    /// [`Clock::Deadline`]. What was not taken stays with the pool: [`Pool::close`] hands it back.
+    pub const fn deadline(mut self, limit: Duration) -> Self {
+        self.deadline = Some(limit);
+        self
+    }
+
+    /// What is done about jobs that end as exceptions. Default: the pool goes on. After a stop,
+    /// what was not taken stays with the pool: [`Pool::close`] hands it back.
+    pub const fn on_error(mut self, on_error: OnError) -> Self {
+        self.on_error = on_error;
+        self
+    }
+
+    /// Who is told what the jobs are at, as it happens. Default: nobody, at no cost.
+    pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
         self
     }
 
@@ -203,7 +290,7 @@ impl PoolBuilder {
         let jobs = self.source.take().unwrap_or_else(|| source(std::iter::empty::<Request>()));
         match self.plan() {
             Ok(plan) => Crew::start(jobs, plan)
-                .map(|(crew, outcomes)| Pool::new(crew, Views::new(outcomes))),
+                .map(|(crew, outcomes)| Pool::new(Arc::clone(&crew), Views::new(crew, outcomes))),
             Err(error) => Err((error, jobs)),
         }
     }
@@ -223,16 +310,36 @@ impl PoolBuilder {
         {
             return fault(format!("rate must be above 0 requests a second, not {rate}"));
         }
+        if self.ordered == Some(Some(0)) {
+            return fault("ordered_window must be at least 1, not 0".into());
+        }
+        if self.on_error.limit() == 0 {
+            return fault("OnError::StopAfter must be at least 1, not 0".into());
+        }
+        let most = threads.saturating_mul(4);
+        let room = match self.ordered {
+            Some(window) => window.unwrap_or(most),
+            None => {
+                let capacity = self.capacity.unwrap_or_else(|| most.clamp(64, 1024));
+                capacity.saturating_add(threads)
+            }
+        };
+        let mut setup = self.setup;
+        setup.config.observer = self.observer.or(setup.config.observer);
         Ok(Plan {
             threads,
-            capacity: match self.capacity {
-                Some(outcomes) => outcomes.min(MAX_CAPACITY),
-                None => threads.saturating_mul(4).clamp(64, 1024),
-            },
             stack_size: self.stack_size,
-            rate: self.rate,
+            pace: self.rate.map(Pace::new),
+            budget: Budget::new(self.body_budget),
+            rules: Rules {
+                room,
+                ordered: self.ordered.is_some(),
+                may_park: self.retry.is_some(),
+                deadline: Deadline::after(Instant::now(), self.deadline, Clock::Deadline),
+                max_failed: self.on_error.limit(),
+            },
             retry: self.retry,
-            setup: self.setup,
+            setup,
         })
     }
 
@@ -241,7 +348,8 @@ impl PoolBuilder {
     ///
     /// Everything is kept in memory until it is returned, as the name promises; for long lists
     /// read [`Pool::outcomes`] as they come. If the pool cannot be started, every request comes
-    /// back as an exception that says why.
+    /// back as an exception that says why; if it ends early, by its [`deadline`](Self::deadline) or
+    /// [`on_error`](Self::on_error), every request that was not taken does.
     pub fn map<I>(mut self, requests: I) -> (Responses, Exceptions)
     where
         I: IntoIterator,
@@ -249,17 +357,22 @@ impl PoolBuilder {
     {
         let requests: Vec<Request> = requests.into_iter().map(Into::into).collect();
         self.source = Some(source(requests));
-        let outcomes: Vec<Outcome> = match self.start() {
-            Ok(pool) => pool.outcomes().collect(),
+        let mut outcomes: Vec<Outcome>;
+        match self.start() {
+            Ok(pool) => {
+                outcomes = pool.outcomes().collect();
+                outcomes.extend(pool.answer_unpulled());
+            }
             Err((error, mut jobs)) => {
                 let requests = std::iter::from_fn(|| match jobs.next(Duration::ZERO) {
                     Next::Job(request) => Some(request),
                     Next::Empty | Next::Closed | Next::Panicked(_) => None,
                 });
                 let same = || Error::new(error.kind(), error.message());
-                (0..).zip(requests).map(|(n, job)| Outcome::new(n, job, Err(same()))).collect()
+                outcomes =
+                    (0..).zip(requests).map(|(n, job)| Outcome::new(n, job, Err(same()))).collect();
             }
-        };
+        }
         let (mut responses, mut exceptions) = (Vec::new(), Vec::new());
         for outcome in outcomes {
             match outcome {
@@ -323,4 +436,5 @@ list! {
     Exceptions, ThreadException
 }
 
-const MAX_CAPACITY: usize = 65_536;
+/// Four times the largest body that a session takes by default.
+const BODY_BUDGET: u64 = 256 << 20;

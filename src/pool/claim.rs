@@ -1,120 +1,206 @@
 //! One outcome for each job, by construction.
 //!
-//! A job that leaves the schedule does so inside a [`Claim`], and a claim has three ways to end:
+//! # The argument
 //!
-//! - [`finish`](Claim::finish) hands over the job's outcome;
-//! - [`park`](Claim::park) gives the job back to the schedule, which will claim it again;
-//! - being dropped, which happens only when something unwinds or returns past it, hands over an
-//!   outcome of kind `panic`.
+//! A job that leaves the schedule is put into the [`Seat`] of the worker that runs it, and a
+//! [`Claim`] on that seat is made. From here on the job, and with it the right to answer it, is in
+//! exactly one place: behind the seat's lock. There are four ways for it to leave:
 //!
-//! The first two take the claim by value, so that they cannot both happen, nor one of them twice;
-//! and both take the job out, so that the drop that follows finds none. So no path through a
-//! worker can lose a job or answer it twice, whatever code is written there: this file is all
-//! that has to be right. What it relies on: nothing here is forgotten (`mem::forget` is denied in
-//! this crate), and the process does not abort.
+//! - [`Claim::finish`] hands over the job's outcome;
+//! - [`Claim::park`] gives the job back to the schedule, which will claim it again;
+//! - [`Seat::abandon`] takes it away from a worker that cannot be woken, to be answered by the
+//!   thread that cancels it;
+//! - dropping the claim, which happens only when something unwinds or returns past it, hands over
+//!   an outcome of kind `panic`.
+//!
+//! *None twice:* each of the four begins by taking the job out of the seat under the lock, and
+//! goes on only if it got it. Whoever comes second finds nothing and does nothing. A worker that
+//! was abandoned finds out when it finishes; its result is dropped, and it takes no further job,
+//! since its seat is lost for good.
+//!
+//! *None lost:* the first two take the claim by value, so that a path through a worker can end
+//! in one of them only once; a path that ends in neither drops the claim, and that answers. Whoever
+//! got a job out of the seat passes it on in the same function, to the schedule, whose
+//! `settle` and `park` cannot fail and do not wait, or as a closure that the cancelling thread
+//! runs before its call returns.
+//!
+//! What this relies on: nothing here is forgotten (`mem::forget` is denied in this crate), and the
+//! process does not abort. What it does not rely on: that the code of a worker is right, that
+//! hooks do not panic, that anybody reads.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::job::Job;
-use super::outcome::Outcome;
 use crate::error::{Error, ErrorKind};
 use crate::message::Response;
+use crate::session::Traffic;
 
 /// Where jobs go when they leave a worker.
 pub(super) trait Desk {
-    /// Hands an outcome over. May wait until there is room for it.
-    fn deliver(&self, outcome: Outcome);
+    /// Hands over the outcome of a job.
+    fn deliver(&self, job: Job, result: Result<Response, Error>, traffic: Traffic);
 
     /// Keeps a job until it is due.
-    fn park(&self, job: Job, due: Instant);
+    fn park(&self, job: Job, due: Instant, traffic: Traffic);
+}
 
-    /// A claim has ended, one way or the other.
-    fn released(&self);
+/// Where a worker has the job that it runs.
+#[derive(Default)]
+pub(super) struct Seat(Mutex<Held>);
+
+#[derive(Default)]
+enum Held {
+    #[default]
+    Nothing,
+    Job(Job),
+    /// The worker was given up. It gets no further job.
+    Lost,
+}
+
+impl Seat {
+    /// Takes the job away from the worker, and gives the worker up.
+    pub(super) fn abandon(&self) -> Option<Job> {
+        let mut held = self.lock();
+        match std::mem::replace(&mut *held, Held::Lost) {
+            Held::Job(job) => Some(job),
+            Held::Nothing | Held::Lost => None,
+        }
+    }
+
+    /// Whether the worker was given up.
+    pub(super) fn is_lost(&self) -> bool {
+        matches!(*self.lock(), Held::Lost)
+    }
+
+    fn take(&self) -> Option<Job> {
+        let mut held = self.lock();
+        match std::mem::take(&mut *held) {
+            Held::Job(job) => Some(job),
+            Held::Nothing => None,
+            Held::Lost => {
+                *held = Held::Lost;
+                None
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        // Poison is ignored: each change is one assignment.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A job that was taken and has no outcome yet.
 pub(super) struct Claim<'a> {
-    job: Option<Job>,
+    seat: &'a Seat,
     desk: &'a dyn Desk,
 }
 
 impl<'a> Claim<'a> {
-    pub(super) fn new(job: Job, desk: &'a dyn Desk) -> Self {
-        Self { job: Some(job), desk }
+    pub(super) fn new(job: Job, seat: &'a Seat, desk: &'a dyn Desk) -> Self {
+        let mut held = seat.lock();
+        let lost = matches!(*held, Held::Lost);
+        if !lost {
+            *held = Held::Job(job);
+            return Self { seat, desk };
+        }
+        drop(held);
+        // Cannot be: a worker that was given up asks for no job. It would be answered all the same.
+        desk.deliver(job, Err(panicked()), Traffic::default());
+        Self { seat, desk }
     }
 
-    /// The job. Always there: what takes it out takes the claim along.
-    pub(super) const fn job(&mut self) -> Option<&mut Job> {
-        self.job.as_mut()
-    }
-
-    /// The job's outcome is this.
-    pub(super) fn finish(mut self, result: Result<Response, Error>) {
-        self.settle(result);
-    }
-
-    /// The job is to be tried again when it is due.
-    pub(super) fn park(mut self, due: Instant) {
-        if let Some(job) = self.job.take() {
-            self.desk.park(job, due);
+    /// Looks at the job, or changes it. `None` if it was taken away.
+    pub(super) fn with_job<T>(&self, look: impl FnOnce(&mut Job) -> T) -> Option<T> {
+        match &mut *self.seat.lock() {
+            Held::Job(job) => Some(look(job)),
+            Held::Nothing | Held::Lost => None,
         }
     }
 
-    fn settle(&mut self, result: Result<Response, Error>) {
-        if let Some(job) = self.job.take() {
-            self.desk.deliver(Outcome::new(job.index, job.request, result));
+    /// The job's outcome is this.
+    pub(super) fn finish(self, result: Result<Response, Error>, traffic: Traffic) {
+        if let Some(job) = self.seat.take() {
+            self.desk.deliver(job, result, traffic);
+        }
+    }
+
+    /// The job is to be tried again when it is due.
+    pub(super) fn park(self, due: Instant, traffic: Traffic) {
+        if let Some(job) = self.seat.take() {
+            self.desk.park(job, due, traffic);
         }
     }
 }
 
 impl Drop for Claim<'_> {
     fn drop(&mut self) {
-        if self.job.is_some() {
-            self.settle(Err(Error::new(ErrorKind::Panic, "the worker panicked")));
+        // After the two above the seat is empty and this does nothing.
+        if let Some(job) = self.seat.take() {
+            self.desk.deliver(job, Err(panicked()), Traffic::default());
         }
-        self.desk.released();
     }
+}
+
+fn panicked() -> Error {
+    Error::new(ErrorKind::Panic, "the worker panicked")
 }
 
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::Mutex;
 
     use super::*;
     use crate::message::Request;
 
     #[derive(Default)]
-    struct Ledger(Mutex<Vec<String>>);
+    struct Book(Mutex<Vec<String>>);
 
-    impl Desk for Ledger {
-        fn deliver(&self, outcome: Outcome) {
-            let error = outcome.result().unwrap_err();
-            self.0.lock().unwrap().push(error.kind().to_string());
+    impl Desk for Book {
+        fn deliver(&self, _: Job, result: Result<Response, Error>, _: Traffic) {
+            self.0.lock().unwrap().push(result.unwrap_err().kind().to_string());
         }
 
-        fn park(&self, _: Job, _: Instant) {
+        fn park(&self, _: Job, _: Instant, _: Traffic) {
             self.0.lock().unwrap().push("parked".into());
-        }
-
-        fn released(&self) {
-            self.0.lock().unwrap().push("released".into());
         }
     }
 
-    fn ledger_of(end: impl FnOnce(Claim<'_>)) -> Vec<String> {
-        let ledger = Ledger::default();
+    fn booked(end: impl FnOnce(Claim<'_>, &Seat)) -> Vec<String> {
+        let (book, seat) = (Book::default(), Seat::default());
         let job = Job::new(0, Request::get("http://h/"), Instant::now());
-        let _ = catch_unwind(AssertUnwindSafe(|| end(Claim::new(job, &ledger))));
-        ledger.0.into_inner().unwrap()
+        let _ = catch_unwind(AssertUnwindSafe(|| end(Claim::new(job, &seat, &book), &seat)));
+        book.0.into_inner().unwrap()
+    }
+
+    fn io() -> Result<Response, Error> {
+        Err(Error::new(ErrorKind::Io, ""))
     }
 
     #[test]
     fn every_way_to_end_a_claim_accounts_for_the_job_once() {
-        let finish = |claim: Claim<'_>| claim.finish(Err(Error::new(ErrorKind::Io, "")));
-        assert_eq!(ledger_of(finish), ["io", "released"]);
-        assert_eq!(ledger_of(|claim| claim.park(Instant::now())), ["parked", "released"]);
-        assert_eq!(ledger_of(|claim| drop(claim)), ["panic", "released"]);
-        assert_eq!(ledger_of(|_claim| panic!("on purpose")), ["panic", "released"]);
+        assert_eq!(booked(|claim, _| claim.finish(io(), Traffic::default())), ["io"]);
+        assert_eq!(booked(|claim, _| claim.park(Instant::now(), Traffic::default())), ["parked"]);
+        assert_eq!(booked(|claim, _| drop(claim)), ["panic"]);
+        assert_eq!(booked(|_claim, _| panic!("on purpose")), ["panic"]);
+    }
+
+    #[test]
+    fn a_job_that_was_taken_away_is_not_answered_a_second_time() {
+        let taken_away = |seat: &Seat| assert!(seat.abandon().is_some() && seat.is_lost());
+        for end in [
+            (|claim: Claim<'_>| claim.finish(io(), Traffic::default())) as fn(Claim<'_>),
+            |claim| claim.park(Instant::now(), Traffic::default()),
+            |claim| drop(claim),
+            |_claim| panic!("on purpose"),
+        ] {
+            let booked = booked(|claim, seat| {
+                taken_away(seat);
+                end(claim);
+                assert!(seat.is_lost() && seat.abandon().is_none());
+            });
+            assert!(booked.is_empty(), "{booked:?}");
+        }
     }
 }

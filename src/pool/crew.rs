@@ -1,36 +1,48 @@
 //! The workers of a pool: how they start, what they have in common, and how they are ended.
 
+use std::collections::BTreeMap;
 use std::io;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::claim::{Claim, Desk};
+use super::budget::Budget;
+use super::claim::{Claim, Desk, Seat};
 use super::job::Job;
+use super::ledger::Rules;
 use super::outcome::Outcome;
+use super::pace::Pace;
 use super::queue::Source;
 use super::retry::RetryPolicy;
 use super::schedule::Schedule;
 use super::setup::Setup;
+use super::share::Share;
+use super::stats::Place;
+use super::stop::Stop;
 use super::worker::Worker;
-use crate::connection::Interrupt;
-use crate::error::{Error, ErrorKind};
+use crate::connection::{Abandon, GiveUp, Interrupt};
+use crate::error::{Error, ErrorKind, Phase};
+use crate::log::debug;
+use crate::message::{Afterwards, OnCancel, Response};
+use crate::observer::Observed;
+use crate::session::Traffic;
 
 /// Settings of a pool that have been checked.
 pub(super) struct Plan {
     pub(super) threads: usize,
-    pub(super) capacity: usize,
     pub(super) stack_size: Option<usize>,
-    pub(super) rate: Option<f64>,
+    pub(super) pace: Option<Pace>,
+    pub(super) budget: Budget,
     pub(super) retry: Option<RetryPolicy>,
     pub(super) setup: Setup,
+    pub(super) rules: Rules,
 }
 
-/// What the workers have in common. It holds no sender of outcomes: those belong to the workers,
-/// so that the last one to end closes the queue.
+/// What the workers have in common.
 pub(super) struct Crew {
-    schedule: Schedule,
+    pub(super) schedule: Schedule,
     setup: Setup,
     retry: Option<RetryPolicy>,
     stack_size: Option<usize>,
@@ -42,10 +54,11 @@ pub(super) struct Crew {
 #[derive(Default)]
 struct Roll {
     started: usize,
-    alive: usize,
+    /// Of those at work, how to end what they wait for.
+    at_work: BTreeMap<usize, Interrupt>,
+    /// Of those at work and those that have left in good order.
+    handles: BTreeMap<usize, JoinHandle<()>>,
     cancelled: bool,
-    interrupts: Vec<Interrupt>,
-    handles: Vec<JoinHandle<()>>,
 }
 
 impl Crew {
@@ -55,9 +68,10 @@ impl Crew {
     pub(super) fn start(
         jobs: Box<dyn Source>,
         plan: Plan,
-    ) -> Result<(Arc<Self>, Receiver<Outcome>), (Error, Box<dyn Source>)> {
-        let may_park = plan.retry.is_some();
-        let (schedule, initial) = Schedule::new(jobs, plan.threads, plan.rate, may_park);
+    ) -> Result<(Arc<Self>, Receiver<Option<Outcome>>), (Error, Box<dyn Source>)> {
+        let (sender, receiver) = channel();
+        let (schedule, initial) =
+            Schedule::new(jobs, plan.threads, plan.pace, plan.budget, plan.rules, sender);
         let crew = Arc::new(Self {
             schedule,
             setup: plan.setup,
@@ -66,9 +80,8 @@ impl Crew {
             roll: Mutex::default(),
             left: Condvar::new(),
         });
-        let (sender, receiver) = sync_channel(plan.capacity);
         for started in 0..initial {
-            if let Err(error) = crew.start_worker(&sender) {
+            if let Err(error) = crew.start_worker() {
                 if started == 0 {
                     let fault = Error::new(ErrorKind::Io, "no thread can be started");
                     return Err((fault.because(error), crew.schedule.take_source()));
@@ -81,54 +94,148 @@ impl Crew {
         Ok((crew, receiver))
     }
 
-    fn start_worker(self: &Arc<Self>, outcomes: &SyncSender<Outcome>) -> io::Result<()> {
+    fn start_worker(self: &Arc<Self>) -> io::Result<()> {
         let mut roll = self.roll();
+        let id = roll.started;
         let interrupt = Interrupt::default();
         if roll.cancelled {
-            interrupt.raise();
+            // It waits for nothing yet, so that nothing is left to be done.
+            drop(interrupt.raise());
         }
-        let mut builder = Builder::new().name(format!("fetchpool-{}", roll.started));
+        let mut builder = Builder::new().name(format!("fetchpool-{id}"));
         if let Some(bytes) = self.stack_size {
             builder = builder.stack_size(bytes);
         }
-        let (crew, outcomes, own) = (Arc::clone(self), outcomes.clone(), interrupt.clone());
-        roll.handles.push(builder.spawn(move || crew.work(outcomes, own))?);
-        roll.interrupts.push(interrupt);
+        let (crew, own) = (Arc::clone(self), interrupt.clone());
+        let handle = builder.spawn(move || crew.work(id, own))?;
+        roll.handles.insert(id, handle);
+        roll.at_work.insert(id, interrupt);
         roll.started = roll.started.saturating_add(1);
-        roll.alive = roll.alive.saturating_add(1);
         Ok(())
     }
 
     /// The life of a worker.
-    fn work(self: Arc<Self>, outcomes: SyncSender<Outcome>, interrupt: Interrupt) {
-        // Last to go: whoever waits for the worker then finds its sender gone as well.
-        let _leaving = Leaving(&self);
-        let counter = Counter { schedule: &self.schedule, outcomes };
+    fn work(self: Arc<Self>, id: usize, interrupt: Interrupt) {
+        let _leaving = Leaving(&self, id);
+        let berth = Arc::new(Berth { crew: Arc::downgrade(&self), id, seat: Seat::default() });
+        interrupt.on_abandon(Arc::clone(&berth) as Arc<dyn Abandon>);
+        let waker = Arc::new(Waker(Arc::downgrade(&self)));
         let mut worker = Worker::new(&self.setup, self.retry.as_ref(), interrupt);
-        while let Some(taken) = self.schedule.next() {
-            let claim = Claim::new(taken.job, &counter);
-            if taken.start_another && self.start_worker(&counter.outcomes).is_err() {
+        let park = |job: Job, due: Instant| self.hold(job, due, Place::Queued);
+        while !berth.seat.is_lost()
+            && let Some(taken) = self.schedule.next(&park)
+        {
+            let index = taken.job.index;
+            let claim = Claim::new(taken.job, &berth.seat, &self);
+            drop(taken.watch);
+            if taken.start_another && self.start_worker().is_err() {
                 self.schedule.could_not_start(1);
             }
-            worker.serve(claim);
+            let share = Share::new(&self.schedule, index, &waker);
+            worker.serve(claim, self.schedule.rules.deadline, Some(&share));
         }
     }
 
-    /// Takes no more jobs, and ends what each worker waits for.
+    /// Keeps a job until it is due; its token can still end it.
+    fn hold(self: &Arc<Self>, job: Job, due: Instant, from: Place) {
+        let (index, token) = (job.index, job.request.own_cancel_token().cloned());
+        let watch = token.as_ref().map(|token| {
+            token.watch(Arc::new(Held { crew: Arc::downgrade(self), index }) as Arc<dyn OnCancel>)
+        });
+        self.schedule.park(job, due, from, watch);
+        // Cancelled before it could be found there?
+        if token.is_some_and(|token| token.is_cancelled()) {
+            self.let_go(index);
+        }
+    }
+
+    /// A job that waits was cancelled.
+    fn let_go(&self, index: u64) {
+        if let Some(parked) = self.schedule.unpark(index) {
+            drop(parked.watch);
+            let error = Error::new(ErrorKind::Cancelled, "it was not being sent");
+            let error = error.at(parked.job.request.url());
+            self.settle(parked.job, Err(error), parked.place, Traffic::default());
+        }
+    }
+
+    /// Hands an outcome over; the observer hears of it first.
+    fn settle(&self, job: Job, result: Result<Response, Error>, from: Place, traffic: Traffic) {
+        let result = self.observe(&job, result);
+        match &result {
+            Ok(response) => debug!("job {}: {}", job.index, response.status()),
+            Err(error) => debug!("job {}: {}", job.index, error.message()),
+        }
+        if self.schedule.settle(from, Outcome::of(job, result), traffic) {
+            debug!("there were too many failures");
+            self.cancel();
+        }
+    }
+
+    fn observe(&self, job: &Job, result: Result<Response, Error>) -> Result<Response, Error> {
+        let Some(observer) = &self.setup.config.observer else { return result };
+        let observed = Observed::new(Some(job.index), &job.request);
+        let tell = || observer.outcome(&observed, result.as_ref());
+        match catch_unwind(AssertUnwindSafe(tell)) {
+            Ok(()) => result,
+            Err(payload) => {
+                let error =
+                    Error::panicked("the observer panicked", &*payload).at(job.request.url());
+                match result.map_or_else(Error::into_response, Some) {
+                    Some(response) => Err(error.with_response(response)),
+                    None => Err(error),
+                }
+            }
+        }
+    }
+
+    /// Takes no more jobs, and ends what each worker waits for. Does not wait.
     pub(super) fn cancel(&self) {
-        self.schedule.stop();
-        let mut roll = self.roll();
-        roll.cancelled = true;
-        for interrupt in &roll.interrupts {
-            interrupt.raise();
+        self.schedule.stop(Stop::Cancelled);
+        let interrupts: Vec<Interrupt> = {
+            let mut roll = self.roll();
+            roll.cancelled = true;
+            roll.at_work.values().cloned().collect()
+        };
+        // Without the lock: a worker that cannot be woken is taken off the roll.
+        let rest: Vec<Afterwards> = interrupts.iter().filter_map(Interrupt::raise).collect();
+        rest.into_iter().for_each(|rest| rest());
+    }
+
+    /// Goes on without a worker that cannot be woken; answers for its job.
+    fn go_on_without(self: &Arc<Self>, id: usize, job: Job) {
+        self.take_off(id, false);
+        let error = Error::new(ErrorKind::Cancelled, "").during(Phase::Connect);
+        let error = error.at(job.request.url());
+        self.settle(job, Err(error), Place::InFlight, Traffic::default());
+        self.replace();
+    }
+
+    fn replace(self: &Arc<Self>) {
+        if self.schedule.is_to_be_replaced() && self.start_worker().is_err() {
+            self.schedule.could_not_start(1);
         }
     }
 
-    /// Waits until every thread has ended.
+    fn take_off(&self, id: usize, keep_handle: bool) {
+        let mut roll = self.roll();
+        roll.at_work.remove(&id);
+        if !keep_handle {
+            roll.handles.remove(&id);
+        }
+        self.left.notify_all();
+    }
+
+    /// Waits until every thread has ended, but for those that cannot be woken and were given up.
     pub(super) fn join(&self) {
-        let handles = std::mem::take(&mut self.roll().handles);
-        for handle in handles {
-            // Workers catch every panic of a job, so there is none to pass on.
+        let mut roll = self.roll();
+        while !roll.at_work.is_empty() {
+            roll = self.left.wait(roll).unwrap_or_else(PoisonError::into_inner);
+        }
+        let handles = std::mem::take(&mut roll.handles);
+        drop(roll);
+        for handle in handles.into_values() {
+            // A panic of a worker is the outcome of its job already.
             let _ = handle.join();
         }
     }
@@ -137,7 +244,7 @@ impl Crew {
     pub(super) fn join_within(&self, limit: Duration) {
         let start = Instant::now();
         let mut roll = self.roll();
-        while roll.alive > 0 {
+        while !roll.at_work.is_empty() {
             let left = limit.saturating_sub(start.elapsed());
             if left.is_zero() {
                 return;
@@ -150,7 +257,7 @@ impl Crew {
     /// How many threads were started, and how many have not ended.
     pub(super) fn count(&self) -> (usize, usize) {
         let roll = self.roll();
-        (roll.started, roll.alive)
+        (roll.started, roll.at_work.len())
     }
 
     fn roll(&self) -> MutexGuard<'_, Roll> {
@@ -159,34 +266,65 @@ impl Crew {
     }
 }
 
-/// Where a worker of a pool hands its jobs over.
-struct Counter<'a> {
-    schedule: &'a Schedule,
-    outcomes: SyncSender<Outcome>,
-}
-
-impl Desk for Counter<'_> {
-    fn deliver(&self, outcome: Outcome) {
-        // Fails only when the pool is dropped: then nobody is left to tell.
-        let _ = self.outcomes.send(outcome);
+impl Desk for Arc<Crew> {
+    fn deliver(&self, job: Job, result: Result<Response, Error>, traffic: Traffic) {
+        self.settle(job, result, Place::InFlight, traffic);
     }
 
-    fn park(&self, job: Job, due: Instant) {
-        self.schedule.park(job, due);
-    }
-
-    fn released(&self) {
-        self.schedule.released();
+    fn park(&self, job: Job, due: Instant, traffic: Traffic) {
+        self.schedule.count(traffic);
+        self.hold(job, due, Place::InFlight);
     }
 }
 
-/// Counts a worker off when it ends, however it ends.
-struct Leaving<'a>(&'a Crew);
+/// Where a worker has its job, and who takes it away when the worker cannot be woken.
+struct Berth {
+    crew: Weak<Crew>,
+    id: usize,
+    seat: Seat,
+}
+
+impl Abandon for Berth {
+    fn abandon(&self) -> Option<Afterwards> {
+        // The worker itself keeps the crew alive.
+        let crew = self.crew.upgrade()?;
+        let (id, job) = (self.id, self.seat.abandon()?);
+        Some(Box::new(move || crew.go_on_without(id, job)))
+    }
+}
+
+/// A job that waits in the schedule, as its token sees it.
+struct Held {
+    crew: Weak<Crew>,
+    index: u64,
+}
+
+impl OnCancel for Held {
+    fn cancelled(&self) -> Option<Afterwards> {
+        let (crew, index) = (self.crew.upgrade()?, self.index);
+        Some(Box::new(move || crew.let_go(index)))
+    }
+}
+
+/// Wakes the bodies that wait for memory.
+pub(super) struct Waker(Weak<Crew>);
+
+impl GiveUp for Waker {
+    fn give_up(&self) {
+        if let Some(crew) = self.0.upgrade() {
+            crew.schedule.wake_bodies();
+        }
+    }
+}
+
+/// Takes a worker off the roll when it ends, however it ends.
+struct Leaving<'a>(&'a Arc<Crew>, usize);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        let mut roll = self.0.roll();
-        roll.alive = roll.alive.saturating_sub(1);
-        self.0.left.notify_all();
+        self.0.take_off(self.1, true);
+        if std::thread::panicking() {
+            self.0.replace();
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! A request on its way through the pool.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use crate::error::Error;
@@ -10,7 +11,9 @@ use crate::message::Request;
 pub(super) struct Job {
     /// Counted from 0 in the order in which the queue gave the jobs.
     pub(super) index: u64,
-    pub(super) request: Request,
+    /// Shared with the worker that sends it, so that another thread can settle the job while that
+    /// one cannot be woken.
+    pub(super) request: Arc<Request>,
     /// When the queue gave it.
     pub(super) taken: Instant,
     /// When a worker first began it: what its timeout is counted from, retries and all.
@@ -22,7 +25,8 @@ pub(super) struct Job {
 }
 
 impl Job {
-    pub(super) const fn new(index: u64, request: Request, taken: Instant) -> Self {
+    pub(super) fn new(index: u64, request: Request, taken: Instant) -> Self {
+        let request = Arc::new(request);
         Self { index, request, taken, began: None, retries: 0, fault: None }
     }
 }

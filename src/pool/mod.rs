@@ -6,17 +6,25 @@
 //!                 └── parked ◀───┘ (a retry that waits)
 //! ```
 
+mod budget;
 mod builder;
 mod claim;
 mod crew;
+mod fetch;
 mod job;
+mod ledger;
 mod outcome;
 mod pace;
+mod parked;
 mod queue;
 mod retry;
 mod schedule;
 mod setup;
+mod share;
+mod stats;
+mod stop;
 mod thread;
+mod unpulled;
 mod views;
 mod worker;
 
@@ -29,7 +37,11 @@ use self::crew::Crew;
 pub use self::outcome::{Outcome, ThreadException, ThreadResponse};
 pub use self::retry::RetryPolicy;
 pub use self::setup::HookResult;
+pub use self::stats::Stats;
+pub use self::stop::OnError;
+use self::stop::Stop;
 pub use self::thread::SessionThread;
+pub use self::unpulled::Unpulled;
 use self::views::{Views, Want};
 
 /// Worker threads that each own a keep-alive [`Session`](crate::Session), and take jobs from one
@@ -48,9 +60,10 @@ use self::views::{Views, Want};
 ///   caller's code all end in one [`Outcome`], which owns the [`Request`](crate::Request) it belongs to.
 /// - **Nothing stops early.** [`responses`](Self::responses) and the other views end when the
 ///   queue is closed and every job has its outcome, not when there is nothing just now.
-/// - **Bounded memory.** A job is taken when a worker is free for it. At most
-///   [`outcome_capacity`](PoolBuilder::outcome_capacity) outcomes wait to be read; then the
-///   workers wait. What one view passes over is kept for the other.
+/// - **Bounded memory.** A job is taken when a worker is free for it and there is room for its
+///   outcome: [`outcome_capacity`](PoolBuilder::outcome_capacity) counts them, and
+///   [`body_budget`](PoolBuilder::body_budget) their bodies. What one view passes over is kept for
+///   the other.
 /// - **Any order of reading.** Responses before exceptions, exceptions before responses, both from
 ///   two threads, [`join_all`](Self::join_all) first, or nothing at all: it always ends.
 ///
@@ -59,7 +72,13 @@ use self::views::{Views, Want};
 ///
 /// # Order
 ///
-/// Outcomes come as they finish; [`Outcome::index`] counts the jobs as the queue gave them.
+/// Outcomes come as they finish, unless [`ordered`](PoolBuilder::ordered) is asked for;
+/// [`Outcome::index`] counts the jobs as the queue gave them.
+///
+/// # Time
+///
+/// A request's `timeout` begins when a worker takes the job, and covers everything from then on.
+/// The pool's [`deadline`](PoolBuilder::deadline) begins when it is built, and covers waiting, too.
 ///
 /// # Examples
 ///
@@ -83,12 +102,17 @@ use self::views::{Views, Want};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// # Dropping
+/// # Ending
 ///
-/// Drop takes no more jobs, ends the running requests by closing their sockets, and waits for the
-/// workers: some milliseconds. A worker that is just opening a connection, or waits in the
-/// caller's own iterator, cannot be woken; it is waited for no longer than 100 ms, and then left to
-/// end by itself, at the latest when its connect timeout runs out.
+/// By itself, when the queue is closed and every job has its outcome. Earlier, in steps:
+/// [`close`](Self::close) takes no more jobs, [`drain`](Self::drain) waits for those that were
+/// taken, [`cancel`](Self::cancel) ends them. What was not taken from the queue is handed back.
+///
+/// Dropping the pool cancels it, and waits for its threads: some milliseconds. A thread that is just
+/// opening a TCP connection cannot be woken: the standard library has no way to. It is not waited
+/// for, its job is answered without it, and it ends by itself, at the latest when its connect
+/// timeout runs out. A thread within the caller's own code (an iterator, a hook) is waited for no
+/// longer than 100 ms.
 ///
 /// # Coming from `requests_toolbelt`
 ///
@@ -142,21 +166,67 @@ impl Pool {
     /// Waits until every job has its outcome and every thread has ended. What has not been read
     /// by then is kept, in memory, and can be read after it.
     pub fn join_all(&self) {
-        self.views.drain();
+        // Nothing is wanted, so that everything is set aside.
+        let _ = self.views.next(Want::Nothing);
         self.crew.join();
     }
 
+    /// Takes no more jobs. Those that were taken go on to their outcome, and the views end after
+    /// the last one.
+    ///
+    /// Hands back what was not taken; let go, that drops the queue, and whoever sends into it
+    /// learns that nobody listens. A second call hands back nothing.
+    pub fn close(&self) -> Unpulled {
+        self.crew.schedule.stop(Stop::Closed);
+        self.crew.schedule.unpulled()
+    }
+
+    /// [`close`](Self::close)s the pool, and waits until every job that was taken has its outcome,
+    /// but no longer than `limit`. `true` if they all have it: it can be read now, or later.
+    ///
+    /// What was not taken stays with the pool, for `close` to hand back. `false` leaves everything
+    /// running: go on waiting, or [`cancel`](Self::cancel).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetchpool::Pool;
+    /// use std::time::Duration;
+    ///
+    /// let pool = Pool::from_urls(["no URL"])?;
+    /// if !pool.drain(Duration::from_secs(5)) {
+    ///     drop(pool.cancel());
+    /// }
+    /// let done = pool.outcomes().count();
+    /// assert_eq!(done + pool.close().count(), 1);
+    /// # Ok::<(), fetchpool::Error>(())
+    /// ```
+    #[must_use]
+    pub fn drain(&self, limit: Duration) -> bool {
+        self.crew.schedule.stop(Stop::Closed);
+        self.crew.schedule.wait_for_end(limit)
+    }
+
     /// Takes no more jobs and ends those that run: each that was taken and has no outcome yet
-    /// comes out with an error of kind [`Cancelled`](crate::ErrorKind::Cancelled). Does not wait. A
-    /// worker that is just opening a connection ends that first, by its connect timeout.
-    pub fn cancel(&self) {
+    /// comes out with an error of kind [`Cancelled`](crate::ErrorKind::Cancelled), at once,
+    /// whatever it waits for. Does not wait for it.
+    ///
+    /// Hands back what was not taken, as [`close`](Self::close) does.
+    pub fn cancel(&self) -> Unpulled {
         self.crew.cancel();
+        self.crew.schedule.unpulled()
+    }
+
+    /// How far the pool has come: counts of one moment, which add up.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        self.crew.schedule.stats()
     }
 }
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.crew.cancel();
+        drop(self.cancel());
         self.views.close();
         self.crew.join_within(PATIENCE);
     }

@@ -3,9 +3,11 @@
 use std::any::Any;
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
+use super::job::Job;
 use crate::error::Error;
-use crate::message::{Request, Response};
+use crate::message::{Request, Response, Timings};
 
 /// The one result of a job.
 #[derive(Debug)]
@@ -20,6 +22,12 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// The outcome of a job; its request is taken out of it, or copied while a worker that cannot
+    /// be woken still holds it.
+    pub(super) fn of(job: Job, result: Result<Response, Error>) -> Self {
+        Self::new(job.index, Arc::unwrap_or_clone(job.request), result)
+    }
+
     pub(super) fn new(index: u64, request: Request, result: Result<Response, Error>) -> Self {
         match result {
             Ok(response) => Self::Response(ThreadResponse { index, request, response }),
@@ -48,6 +56,25 @@ impl Outcome {
     #[must_use]
     pub fn tag<T: Any>(&self) -> Option<&T> {
         self.request().tag_ref()
+    }
+
+    /// How long each phase took, whatever came of it.
+    #[must_use]
+    pub fn timings(&self) -> &Timings {
+        match self {
+            Self::Response(response) => response.timings(),
+            Self::Exception(exception) => exception.timings(),
+        }
+    }
+
+    /// What the body of its response takes of memory, also if that became an error.
+    pub(super) fn body_bytes(&self) -> u64 {
+        let response = match self {
+            Self::Response(response) => Some(&response.response),
+            Self::Exception(exception) => exception.error.response(),
+        };
+        let bytes = response.map_or(0, |response| response.bytes().len());
+        u64::try_from(bytes).unwrap_or(u64::MAX)
     }
 
     /// Whether there is a response.

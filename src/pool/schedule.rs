@@ -1,55 +1,52 @@
-//! Which job may start now.
+//! Which job may start now, and what became of those that did.
 //!
 //! Workers come here when they are free. The first one goes to the source and waits there, the
 //! others wait here; a worker that comes back with a job sends the next one to the source. So no
 //! job is taken before there is somebody to run it, a slow source holds up one worker and not
 //! the jobs that are parked here, and nobody waits with the lock held.
+//!
+//! A job is taken only while there is room for its outcome ([`Ledger::is_full`]). So handing an
+//! outcome over never waits: not for a caller who does not read, not in a cancel, not in a drop.
+//! That is why the order of reading can lead to no deadlock.
+//!
+//! Locks, in the order in which they may be taken: a token, an interrupt, this one. What takes
+//! one of the first two, and code of the caller's, is run without this one.
 
-use std::collections::BinaryHeap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::budget::Budget;
+use super::fetch::{Fetched, SourceState, ask};
 use super::job::Job;
+use super::ledger::{Ledger, Rules, Settled, Taken};
+use super::outcome::Outcome;
 use super::pace::Pace;
-use super::queue::{Next, Source};
+use super::parked::Parked;
+use super::queue::Source;
+use super::stats::{Place, Stats};
+use super::stop::Stop;
+use super::unpulled::{Unpulled, drop_quietly};
+use crate::connection::Patience;
 use crate::error::Error;
-use crate::message::Request;
+use crate::message::{Request, Watch};
+use crate::session::Traffic;
 
-/// The jobs that wait, and the rules by which they stop waiting.
+/// The jobs that wait, the rules by which they stop waiting, and the way to the caller.
 pub(super) struct Schedule {
-    state: Mutex<State>,
-    changed: Condvar,
-    /// Whether a running job may come back to be parked.
-    may_park: bool,
-}
-
-struct State {
-    source: SourceState,
-    parked: BinaryHeap<Parked>,
-    next_index: u64,
-    /// Claims that have not ended.
-    claimed: usize,
-    pace: Option<Pace>,
-    stopped: bool,
-    /// Workers that wait here.
-    waiting: usize,
-    threads: usize,
-    max_threads: usize,
-}
-
-enum SourceState {
-    /// The source, and how many jobs it says it has left at most.
-    Here(Box<dyn Source>, Option<usize>),
-    /// A worker is asking it.
-    Lent,
-    Closed,
-}
-
-/// A job, and whether one more worker should be started beside the one that runs it.
-pub(super) struct Taken {
-    pub(super) job: Job,
-    pub(super) start_another: bool,
+    state: Mutex<Ledger>,
+    /// Workers wait for a job.
+    work: Condvar,
+    /// Bodies wait for memory.
+    memory: Condvar,
+    /// Somebody waits for the end.
+    end: Condvar,
+    /// How many outcomes there are in all; known at the end.
+    total: AtomicU64,
+    /// The way to the views. `None` says: look again whether this is the end.
+    outcomes: Sender<Option<Outcome>>,
+    pub(super) rules: Rules,
 }
 
 impl Schedule {
@@ -57,12 +54,17 @@ impl Schedule {
     pub(super) fn new(
         source: Box<dyn Source>,
         max_threads: usize,
-        rate: Option<f64>,
-        may_park: bool,
+        pace: Option<Pace>,
+        budget: Budget,
+        rules: Rules,
+        outcomes: Sender<Option<Outcome>>,
     ) -> (Self, usize) {
-        let left = most_left(&*source);
-        let mut threads = left.map_or(1, |jobs| jobs.min(max_threads));
-        let (mut first, mut source) = (None, SourceState::Here(source, left));
+        let mut source = SourceState::here(source);
+        let mut threads = match &source {
+            SourceState::Here(_, Some(jobs)) => max_threads.min(*jobs),
+            _ => 1,
+        };
+        let mut first = None;
         if threads == 0
             && let SourceState::Here(claims_to_be_empty, _) = source
         {
@@ -71,23 +73,27 @@ impl Schedule {
             (first, source) = ask(claims_to_be_empty, Duration::ZERO);
             threads = usize::from(first.is_some());
         }
-        let mut state = State {
-            source,
-            parked: BinaryHeap::new(),
-            next_index: 0,
-            claimed: 0,
-            pace: rate.map(Pace::new),
-            stopped: false,
-            waiting: 0,
-            threads,
-            max_threads,
-        };
-        if let Some((request, fault)) = first {
+        let mut state = Ledger::new(rules, source, pace, budget);
+        (state.threads, state.max_threads) = (threads, max_threads);
+        if let Some(fetched) = first {
             let now = Instant::now();
-            let job = state.number(request, fault, now);
-            state.parked.push(Parked { due: now, job });
+            let job = state.number(fetched, now, Place::Queued);
+            state.parked.push(Parked { due: now, job, place: Place::Queued, watch: None });
         }
-        (Self { state: Mutex::new(state), changed: Condvar::new(), may_park }, threads)
+        let ended = state.end_if_done();
+        let schedule = Self {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            memory: Condvar::new(),
+            end: Condvar::new(),
+            total: AtomicU64::new(u64::MAX),
+            outcomes,
+            rules,
+        };
+        if ended {
+            schedule.total.store(0, Ordering::Release);
+        }
+        (schedule, threads)
     }
 
     /// The source, where no worker has been started yet.
@@ -98,33 +104,34 @@ impl Schedule {
         }
     }
 
-    /// Waits for a job. `None` when there will be no more: the source is closed, nothing is
-    /// parked and nothing can be parked any more.
-    pub(super) fn next(&self) -> Option<Taken> {
+    /// Waits for a job. `None` when there will be no more for this worker.
+    pub(super) fn next(&self, park: &dyn Fn(Job, Instant)) -> Option<Taken> {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
-            if state.stopped {
-                // What is parked is handed out at once, to be answered and not to be run.
-                return state.parked.pop().map(|parked| state.claim(parked.job));
+            if state.stop < Some(Stop::Deadline) && self.rules.deadline.left(now).is_err() {
+                drop(state);
+                self.stop(Stop::Deadline);
+                state = self.lock();
+                continue;
             }
-            if let Some(wait) = state.pace.as_ref().and_then(|pace| pace.wait(now)) {
-                if state.is_done(self.may_park) {
-                    return None;
-                }
+            if state.has_no_work() {
+                return None;
+            }
+            if let Some(wait) = state.pace_wait(now) {
                 state = self.wait(state, Some(wait));
                 continue;
             }
-            if let Some(parked) = state.pop_due(now) {
-                state.keep_pace(now);
+            if let Some(taken) = state.pop_due(now) {
                 // This worker may have been woken to go to the source: another one must.
                 if state.waiting > 0 && matches!(state.source, SourceState::Here(..)) {
-                    self.changed.notify_one();
+                    self.work.notify_one();
                 }
-                return Some(state.claim(parked.job));
+                return Some(taken);
             }
             let until_due = state.parked.peek().map(|p| p.due.saturating_duration_since(now));
-            if state.parked.len() >= state.max_threads.saturating_mul(PARKED_PER_THREAD) {
+            let crowded = state.parked.len() >= state.max_threads.saturating_mul(PARKED_PER_THREAD);
+            if state.stop.is_some() || crowded || state.is_full() {
                 state = self.wait(state, until_due);
                 continue;
             }
@@ -132,76 +139,278 @@ impl Schedule {
                 SourceState::Here(source, _) => {
                     drop(state);
                     let wait = until_due.unwrap_or(SLICE).min(SLICE);
-                    let (next, source) = ask(source, wait);
+                    let (fetched, source) = ask(source, wait);
                     state = self.lock();
                     state.source = source;
-                    if matches!(state.source, SourceState::Closed) {
-                        self.changed.notify_all();
-                    } else if state.stopped {
-                        state = self.drop_source(state);
-                    } else if state.waiting > 0 {
-                        self.changed.notify_one();
-                    }
-                    let Some((request, fault)) = next else { continue };
-                    let now = Instant::now();
-                    let job = state.number(request, fault, now);
-                    if let Some(wait) = state.pace.as_ref().and_then(|pace| pace.wait(now)) {
-                        // Another job started while this one was being fetched.
-                        let due = now.checked_add(wait).unwrap_or(now);
-                        state.parked.push(Parked { due, job });
+                    if state.stop.is_some() {
+                        state = self.bring_back(state, fetched);
                         continue;
                     }
+                    let closed = matches!(state.source, SourceState::Closed);
+                    if closed {
+                        // There may be nothing left to wait for.
+                        self.work.notify_all();
+                    }
+                    let Some(fetched) = fetched else {
+                        state = self.end_if_done(state);
+                        continue;
+                    };
+                    let now = Instant::now();
+                    if let Some(wait) = state.pace_wait(now) {
+                        // Another job started while this one was being fetched.
+                        let job = state.number(fetched, now, Place::Queued);
+                        drop(state);
+                        park(job, now.checked_add(wait).unwrap_or(now));
+                        state = self.lock();
+                        continue;
+                    }
+                    let job = state.number(fetched, now, Place::InFlight);
                     state.keep_pace(now);
-                    return Some(state.claim(job));
+                    let taken = state.claim(job, None);
+                    if !closed && state.waiting > 0 && !state.is_full() {
+                        self.work.notify_one();
+                    }
+                    return Some(taken);
                 }
                 SourceState::Lent => state = self.wait(state, until_due),
                 SourceState::Closed => {
                     state.source = SourceState::Closed;
-                    if state.is_done(self.may_park) {
-                        return None;
-                    }
                     state = self.wait(state, until_due);
                 }
             }
         }
     }
 
-    /// Keeps a job until it is due.
-    pub(super) fn park(&self, job: Job, due: Instant) {
-        let mut state = self.lock();
-        state.parked.push(Parked { due, job });
-        if state.waiting > 0 {
-            self.changed.notify_one();
-        }
+    /// The source comes back to a pool that takes no more jobs. What it brings is not lost: it
+    /// goes back to the caller.
+    fn bring_back<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, Ledger>,
+        fetched: Option<Fetched>,
+    ) -> MutexGuard<'a, Ledger> {
+        // A job that panicked on its way is none that could be handed back.
+        let late = fetched.and_then(|(request, fault)| fault.is_none().then_some(request));
+        let Some(claimant) = state.claimant.take() else {
+            state.late = late;
+            return state;
+        };
+        let source = match std::mem::replace(&mut state.source, SourceState::Closed) {
+            SourceState::Here(source, _) => Some(source),
+            SourceState::Lent | SourceState::Closed => None,
+        };
+        drop(state);
+        claimant.bring(late, source);
+        self.lock()
     }
 
-    /// A claim has ended. The last one to end may be what the waiting workers wait for.
-    pub(super) fn released(&self) {
+    /// Keeps a job until it is due: one that has not been started, or one that was in flight and is
+    /// to be tried again.
+    pub(super) fn park(&self, job: Job, due: Instant, from: Place, watch: Option<Watch>) {
         let mut state = self.lock();
-        state.claimed = state.claimed.saturating_sub(1);
-        if state.waiting > 0 && state.is_done(self.may_park) {
-            self.changed.notify_all();
-        }
-    }
-
-    /// No more jobs are taken from the source; what is parked is handed out at once.
-    pub(super) fn stop(&self) {
-        let mut state = self.lock();
-        state.stopped = true;
-        drop(self.drop_source(state));
-        self.changed.notify_all();
-    }
-
-    /// Lets the source go, so that whoever feeds it learns that nobody listens.
-    fn drop_source<'a>(&'a self, mut state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
-        if let SourceState::Here(..) = state.source {
-            let source = std::mem::replace(&mut state.source, SourceState::Closed);
+        if let Some(stop) = state.stop.filter(|stop| *stop > Stop::Closed) {
+            // Nobody would take it out again.
             drop(state);
-            // Its destructor is the caller's code.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
-            state = self.lock();
+            drop(watch);
+            let error = stop.error(self.rules.deadline).at(job.request.url());
+            self.settle(from, Outcome::of(job, Err(error)), Traffic::default());
+            return;
         }
-        state
+        let place = match from {
+            Place::InFlight => Place::Delayed,
+            other => other,
+        };
+        if place != from {
+            state.stats.shift(from, place);
+            state.stats.retried = state.stats.retried.saturating_add(1);
+        }
+        state.parked.push(Parked { due, job, place, watch });
+        if state.waiting > 0 {
+            self.work.notify_one();
+        }
+    }
+
+    /// Counts what a session did with connections for a job that has no outcome yet.
+    pub(super) fn count(&self, traffic: Traffic) {
+        self.lock().count(traffic);
+    }
+
+    /// Takes out the job of this index, if it waits here.
+    pub(super) fn unpark(&self, index: u64) -> Option<Parked> {
+        self.lock().remove_parked(index)
+    }
+
+    /// Hands over the outcome of a job. Never waits. Whether that was one exception too many.
+    pub(super) fn settle(&self, from: Place, outcome: Outcome, traffic: Traffic) -> bool {
+        let settled = Settled::of(&outcome);
+        let mut state = self.lock();
+        state.count(traffic);
+        let too_many = state.settle(from, &settled);
+        let ended = state.end_if_done();
+        let total = state.stats.pulled;
+        if state.budget.has_waiting() {
+            self.memory.notify_all();
+        }
+        drop(state);
+        // Fails only when the pool is dropped: then nobody is left to tell.
+        let _ = self.outcomes.send(Some(outcome));
+        if ended {
+            self.tell_end(total);
+        }
+        too_many
+    }
+
+    /// A view has taken an outcome out of the queue, for the caller or to be kept aside.
+    pub(super) fn take_out(&self, outcome: &Outcome, delivered: bool) {
+        let mut state = self.lock();
+        let was_full = state.waiting > 0 && state.is_full();
+        state.take_out(outcome.index(), outcome.body_bytes());
+        if delivered {
+            state.stats.shift(Place::Buffered, Place::Delivered);
+        }
+        if was_full {
+            self.work.notify_one();
+        }
+        if state.budget.has_waiting() {
+            self.memory.notify_all();
+        }
+    }
+
+    /// An outcome that was kept aside is given to the caller.
+    pub(super) fn deliver(&self) {
+        self.lock().stats.shift(Place::Buffered, Place::Delivered);
+    }
+
+    /// How many outcomes there are in all, if that is known.
+    pub(super) fn total(&self) -> Option<u64> {
+        let total = self.total.load(Ordering::Acquire);
+        (total != u64::MAX).then_some(total)
+    }
+
+    /// How long it is until the pool's time is up; `None` if it has no end, or has ended. Where no
+    /// worker is here to see that, this sees it.
+    pub(super) fn left(&self) -> Option<Duration> {
+        match self.rules.deadline.left(Instant::now()) {
+            Ok(left) => left,
+            Err(_) => {
+                self.stop(Stop::Deadline);
+                None
+            }
+        }
+    }
+
+    /// Takes memory for the body of a job, if there is some.
+    pub(super) fn try_take_memory(&self, job: u64, bytes: u64) -> bool {
+        let mut state = self.lock();
+        let something_to_read = state.has_something_to_read();
+        state.budget.take(job, bytes, something_to_read)
+    }
+
+    /// Takes memory for the body of a job, and waits until there is some.
+    pub(super) fn take_memory(
+        &self,
+        job: u64,
+        bytes: u64,
+        patience: &Patience<'_>,
+    ) -> Result<(), Error> {
+        let mut state = self.lock();
+        loop {
+            let something_to_read = state.has_something_to_read();
+            if state.budget.take(job, bytes, something_to_read) {
+                return Ok(());
+            }
+            let left = patience.left_for_pause().inspect_err(|_| state.budget.give_up(job))?;
+            state = match left {
+                Some(left) => {
+                    let waited = self.memory.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.memory.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Gives memory back that was taken for a body.
+    pub(super) fn give_memory_back(&self, job: u64, bytes: u64) {
+        let mut state = self.lock();
+        let was_full = state.waiting > 0 && state.is_full();
+        state.budget.give_back(job, bytes);
+        if was_full {
+            self.work.notify_one();
+        }
+        if state.budget.has_waiting() {
+            self.memory.notify_all();
+        }
+    }
+
+    /// Wakes the bodies that wait for memory, to see whether they are still wanted.
+    pub(super) fn wake_bodies(&self) {
+        let _state = self.lock();
+        self.memory.notify_all();
+    }
+
+    /// Takes no more jobs from the source. Unless the pool is merely closed, what waits here is
+    /// answered at once.
+    pub(super) fn stop(&self, stop: Stop) {
+        let mut state = self.lock();
+        if state.stop >= Some(stop) {
+            return;
+        }
+        state.stop = Some(stop);
+        let parked = match stop {
+            Stop::Closed => Vec::new(),
+            Stop::Deadline | Stop::Cancelled => std::mem::take(&mut state.parked).into_vec(),
+        };
+        drop(self.end_if_done(state));
+        self.work.notify_all();
+        for Parked { job, place, watch, .. } in parked {
+            drop(watch);
+            let error = stop.error(self.rules.deadline).at(job.request.url());
+            self.settle(place, Outcome::of(job, Err(error)), Traffic::default());
+        }
+    }
+
+    /// Why no more jobs are taken, if that is so.
+    pub(super) fn stopped(&self) -> Option<Stop> {
+        self.lock().stop
+    }
+
+    /// What has not been taken from the source. Only for a pool that takes no more.
+    pub(super) fn unpulled(&self) -> Unpulled {
+        let mut state = self.lock();
+        let late = state.late.take();
+        match std::mem::replace(&mut state.source, SourceState::Closed) {
+            SourceState::Here(source, _) => Unpulled::here(late, Some(source)),
+            SourceState::Closed => Unpulled::here(late, None),
+            SourceState::Lent if state.claimant.is_none() => {
+                state.source = SourceState::Lent;
+                let (unpulled, slot) = Unpulled::away();
+                state.claimant = Some(slot);
+                unpulled
+            }
+            SourceState::Lent => {
+                state.source = SourceState::Lent;
+                Unpulled::here(None, None)
+            }
+        }
+    }
+
+    /// Waits until every job that was taken has its outcome; `false` if that takes longer.
+    pub(super) fn wait_for_end(&self, limit: Duration) -> bool {
+        let start = Instant::now();
+        let mut state = self.lock();
+        while !state.ended {
+            let left = limit.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.end.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    pub(super) fn stats(&self) -> Stats {
+        self.lock().stats
     }
 
     /// So many workers could not be started: those that run have to do.
@@ -211,135 +420,73 @@ impl Schedule {
         state.max_threads = state.threads.max(1);
     }
 
+    /// A worker is gone before its time. Whether another one must take its place.
+    pub(super) fn is_to_be_replaced(&self) -> bool {
+        let mut state = self.lock();
+        // One that was lent the source would have to bring it back.
+        let replaced = !state.has_no_work();
+        if !replaced {
+            state.threads = state.threads.saturating_sub(1);
+        }
+        replaced
+    }
+
+    /// Notes the end, and tells everybody who waits for it.
+    fn end_if_done<'a>(&'a self, mut state: MutexGuard<'a, Ledger>) -> MutexGuard<'a, Ledger> {
+        if state.end_if_done() {
+            let total = state.stats.pulled;
+            drop(state);
+            self.tell_end(total);
+            state = self.lock();
+        }
+        state
+    }
+
+    fn tell_end(&self, total: u64) {
+        self.total.store(total, Ordering::Release);
+        self.work.notify_all();
+        self.end.notify_all();
+        let _ = self.outcomes.send(None);
+    }
+
     fn wait<'a>(
         &self,
-        mut state: MutexGuard<'a, State>,
+        mut state: MutexGuard<'a, Ledger>,
         limit: Option<Duration>,
-    ) -> MutexGuard<'a, State> {
+    ) -> MutexGuard<'a, Ledger> {
+        let deadline = match state.stop {
+            Some(Stop::Deadline | Stop::Cancelled) => None,
+            _ => self.rules.deadline.left(Instant::now()).unwrap_or(Some(Duration::ZERO)),
+        };
         state.waiting = state.waiting.saturating_add(1);
-        let mut state = match limit {
+        let mut state = match limit.into_iter().chain(deadline).min() {
             Some(limit) => {
-                let waited = self.changed.wait_timeout(state, limit);
+                let waited = self.work.wait_timeout(state, limit);
                 waited.unwrap_or_else(PoisonError::into_inner).0
             }
-            None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+            None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
         };
         state.waiting = state.waiting.saturating_sub(1);
         state
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Ledger> {
         // Poison is ignored: no code that can panic runs under this lock; the source, which may,
         // is asked without it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Makes the next job of a request.
-    fn number(&mut self, request: Request, fault: Option<Error>, now: Instant) -> Job {
-        let mut job = Job::new(self.next_index, request, now);
-        job.fault = fault;
-        self.next_index = self.next_index.saturating_add(1);
-        job
-    }
-
-    fn pop_due(&mut self, now: Instant) -> Option<Parked> {
-        let due = self.parked.peek().is_some_and(|parked| parked.due <= now);
-        if due { self.parked.pop() } else { None }
-    }
-
-    fn claim(&mut self, job: Job) -> Taken {
-        self.claimed = self.claimed.saturating_add(1);
-        let more = match &self.source {
-            SourceState::Here(_, left) => *left != Some(0),
-            SourceState::Lent => true,
-            SourceState::Closed => false,
-        };
-        // Workers without a job wait here, ask the source, or have only just been started.
-        let all_busy = self.claimed >= self.threads;
-        let start_another = more && all_busy && self.threads < self.max_threads && !self.stopped;
-        if start_another {
-            self.threads = self.threads.saturating_add(1);
-        }
-        Taken { job, start_another }
-    }
-
-    fn is_done(&self, may_park: bool) -> bool {
-        matches!(self.source, SourceState::Closed)
-            && self.parked.is_empty()
-            && (self.claimed == 0 || !may_park)
-    }
-
-    fn keep_pace(&mut self, now: Instant) {
-        if let Some(pace) = &mut self.pace {
-            pace.start(now);
+impl Drop for Schedule {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let SourceState::Here(source, _) =
+            std::mem::replace(&mut state.source, SourceState::Closed)
+        {
+            drop_quietly(Some(source));
         }
     }
 }
-
-/// Asks the source without the lock: it is the caller's code, and may wait, or panic. A panic
-/// ends the source, and becomes the outcome of a job of its own.
-fn ask(
-    mut source: Box<dyn Source>,
-    wait: Duration,
-) -> (Option<(Request, Option<Error>)>, SourceState) {
-    match catch_unwind(AssertUnwindSafe(|| source.next(wait))) {
-        Ok(Next::Job(request)) => (Some((request, None)), here(source)),
-        Ok(Next::Panicked(payload)) => {
-            let error = Error::panicked("a job panicked on its way to a request", &*payload);
-            (Some((Request::get(""), Some(error))), here(source))
-        }
-        Ok(Next::Empty) => (None, here(source)),
-        Ok(Next::Closed) => {
-            // Also its destructor is the caller's.
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
-            (None, SourceState::Closed)
-        }
-        Err(payload) => {
-            let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
-            let error = Error::panicked("the job queue panicked and gives no more jobs", &*payload);
-            (Some((Request::get(""), Some(error))), SourceState::Closed)
-        }
-    }
-}
-
-fn here(source: Box<dyn Source>) -> SourceState {
-    let left = most_left(&*source);
-    SourceState::Here(source, left)
-}
-
-/// What an iterator says of its length is the caller's code, too. One that panics says nothing.
-fn most_left(source: &dyn Source) -> Option<usize> {
-    catch_unwind(AssertUnwindSafe(|| source.most_left())).unwrap_or_default()
-}
-
-/// A job that waits for its time. The heap has the latest on top by nature, so the order is
-/// turned round.
-struct Parked {
-    due: Instant,
-    job: Job,
-}
-
-impl Ord for Parked {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        other.due.cmp(&self.due).then_with(|| other.job.index.cmp(&self.job.index))
-    }
-}
-
-impl PartialOrd for Parked {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Parked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Parked {}
 
 /// How long a worker waits in a live queue before it looks whether it is still wanted. Only one
 /// worker of a pool waits there at a time.

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{Builder, JoinHandle};
 use std::time::Instant;
 
-use super::claim::{Claim, Desk};
+use super::claim::{Claim, Desk, Seat};
 use super::job::Job;
 use super::outcome::{Outcome, ThreadException, ThreadResponse};
 use super::setup::{HookResult, Setup};
 use super::worker::Worker;
-use crate::connection::Interrupt;
+use crate::connection::{Deadline, Interrupt};
 use crate::error::{Error, ErrorKind};
-use crate::message::Request;
-use crate::session::SessionConfig;
+use crate::message::{Request, Response};
+use crate::session::{SessionConfig, Traffic};
 
 /// One worker thread with a session of its own, for programs that arrange their queues
 /// themselves. [`Pool`](crate::Pool) does more, and is what most want.
@@ -94,12 +94,14 @@ impl fmt::Debug for SessionThread {
 
 fn run(jobs: &Mutex<Receiver<Request>>, desk: &Queues, setup: &Setup) {
     let mut worker = Worker::new(setup, None, Interrupt::default());
+    let seat = Seat::default();
     for index in 0.. {
         // The one that waits for a job holds the lock, and the others wait for that. Poison is
         // ignored: `recv` takes a whole job or none.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(request) = job else { return };
-        worker.serve(Claim::new(Job::new(index, request, Instant::now()), desk));
+        let job = Job::new(index, request, Instant::now());
+        worker.serve(Claim::new(job, &seat, desk), Deadline::never(), None);
     }
 }
 
@@ -109,19 +111,17 @@ struct Queues {
 }
 
 impl Desk for Queues {
-    fn deliver(&self, outcome: Outcome) {
+    fn deliver(&self, job: Job, result: Result<Response, Error>, _: Traffic) {
         // Fails only if nobody reads that queue any more: then nobody is left to tell.
-        match outcome {
+        match Outcome::of(job, result) {
             Outcome::Response(response) => drop(self.responses.send(response)),
             Outcome::Exception(exception) => drop(self.exceptions.send(exception)),
         }
     }
 
-    fn park(&self, job: Job, _: Instant) {
+    fn park(&self, job: Job, _: Instant, traffic: Traffic) {
         // There is no retry without a pool; if there were, this would be its answer.
         let error = Error::new(ErrorKind::Cancelled, "nothing is tried again without a pool");
-        self.deliver(Outcome::new(job.index, job.request, Err(error)));
+        self.deliver(job, Err(error), traffic);
     }
-
-    fn released(&self) {}
 }

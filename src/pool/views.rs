@@ -4,23 +4,30 @@
 //! it sets aside, so that they can be read in any order, or both at once from two threads, and
 //! neither waits for the other. What is set aside is bounded only by what there is: a caller who
 //! never reads the exceptions keeps them.
+//!
+//! Where the order of the input is kept, it is made here: what comes too early waits for those
+//! before it. There are never more of them than the window, for the schedule takes no job as long
+//! as so many are taken and not read.
 
-use std::collections::VecDeque;
-use std::sync::mpsc::Receiver;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::crew::Crew;
 use super::outcome::Outcome;
+use super::schedule::Schedule;
 
 /// The reading end of the outcome queue.
 pub(super) struct Views {
+    crew: Arc<Crew>,
     state: Mutex<State>,
     changed: Condvar,
 }
 
 struct State {
     /// `None` while somebody reads, and after the end.
-    receiver: Option<Receiver<Outcome>>,
-    /// Somebody is waiting in the receiver, without the lock.
+    queue: Option<Queue>,
+    /// Somebody is waiting in the queue, without the lock.
     reading: bool,
     /// What was met by a view that did not want it, numbered as it came.
     responses: VecDeque<(u64, Outcome)>,
@@ -29,12 +36,23 @@ struct State {
     waiting: usize,
 }
 
+/// Where the workers send outcomes.
+struct Queue {
+    receiver: Receiver<Option<Outcome>>,
+    received: u64,
+    /// Outcomes that came before their turn; `None` where they are given as they come.
+    early: Option<BTreeMap<u64, Outcome>>,
+    next: u64,
+}
+
 /// What a view shows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Want {
     Responses,
     Exceptions,
     All,
+    /// Everything is to be set aside.
+    Nothing,
 }
 
 impl Want {
@@ -43,6 +61,7 @@ impl Want {
             Self::Responses => outcome.is_response(),
             Self::Exceptions => !outcome.is_response(),
             Self::All => true,
+            Self::Nothing => false,
         }
     }
 }
@@ -57,47 +76,41 @@ enum Received {
 }
 
 impl Views {
-    pub(super) const fn new(receiver: Receiver<Outcome>) -> Self {
+    pub(super) fn new(crew: Arc<Crew>, receiver: Receiver<Option<Outcome>>) -> Self {
+        let early = if crew.schedule.rules.ordered { Some(BTreeMap::new()) } else { None };
         let state = State {
-            receiver: Some(receiver),
+            queue: Some(Queue { receiver, received: 0, early, next: 0 }),
             reading: false,
             responses: VecDeque::new(),
             exceptions: VecDeque::new(),
             met: 0,
             waiting: 0,
         };
-        Self { state: Mutex::new(state), changed: Condvar::new() }
+        Self { crew, state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// Waits for the next outcome of a view. `None` only when the pool is done: every sender is
-    /// gone, and everything has been read.
+    /// Waits for the next outcome of a view. `None` only when the pool is done, and everything
+    /// has been read.
     pub(super) fn next(&self, want: Want) -> Option<Outcome> {
         let mut state = self.lock();
         loop {
             if let Some(outcome) = state.take(want) {
+                self.crew.schedule.deliver();
                 return Some(outcome);
             }
             let received;
             (state, received) = self.receive(state);
             match received {
-                Received::Outcome(outcome) if want.takes(&outcome) => return Some(outcome),
-                Received::Outcome(outcome) => state.set_aside(outcome),
+                Received::Outcome(outcome) => {
+                    let wanted = want.takes(&outcome);
+                    self.crew.schedule.take_out(&outcome, wanted);
+                    if wanted {
+                        return Some(outcome);
+                    }
+                    state.set_aside(outcome);
+                }
                 Received::Elsewhere => {}
                 Received::End => return None,
-            }
-        }
-    }
-
-    /// Waits for the end of the pool; everything is set aside.
-    pub(super) fn drain(&self) {
-        let mut state = self.lock();
-        loop {
-            let received;
-            (state, received) = self.receive(state);
-            match received {
-                Received::Outcome(outcome) => state.set_aside(outcome),
-                Received::Elsewhere => {}
-                Received::End => return,
             }
         }
     }
@@ -113,28 +126,28 @@ impl Views {
             state.waiting = state.waiting.saturating_sub(1);
             return (state, Received::Elsewhere);
         }
-        let Some(receiver) = state.receiver.take() else { return (state, Received::End) };
+        let Some(mut queue) = state.queue.take() else { return (state, Received::End) };
         state.reading = true;
         drop(state);
-        let received = receiver.recv();
+        let received = queue.receive(&self.crew.schedule);
         state = self.lock();
         state.reading = false;
         if state.waiting > 0 {
             self.changed.notify_all();
         }
         match received {
-            Ok(outcome) => {
-                state.receiver = Some(receiver);
+            Some(outcome) => {
+                state.queue = Some(queue);
                 (state, Received::Outcome(outcome))
             }
-            // The receiver goes, and stays away.
-            Err(_) => (state, Received::End),
+            // The queue goes, and stays away.
+            None => (state, Received::End),
         }
     }
 
-    /// Reads no more: whoever waits to hand an outcome over is let go.
+    /// Reads no more.
     pub(super) fn close(&self) {
-        self.lock().receiver = None;
+        self.lock().queue = None;
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -143,11 +156,54 @@ impl Views {
     }
 }
 
+impl Queue {
+    /// Waits for the outcome whose turn it is. `None` when there will be no more.
+    fn receive(&mut self, schedule: &Schedule) -> Option<Outcome> {
+        loop {
+            let outcome = match self.early.as_mut().and_then(|early| early.remove(&self.next)) {
+                Some(outcome) => outcome,
+                None => self.take(schedule)?,
+            };
+            match &mut self.early {
+                Some(early) if outcome.index() != self.next => {
+                    early.insert(outcome.index(), outcome);
+                }
+                _ => {
+                    self.next = self.next.saturating_add(1);
+                    return Some(outcome);
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, schedule: &Schedule) -> Option<Outcome> {
+        loop {
+            if schedule.total() == Some(self.received) {
+                return None;
+            }
+            let message = match schedule.left() {
+                Some(left) => match self.receiver.recv_timeout(left) {
+                    Err(RecvTimeoutError::Timeout) => continue,
+                    other => other.ok(),
+                },
+                None => self.receiver.recv().ok(),
+            };
+            // The schedule, which sends, lives as long as this: it says when it is the end. What
+            // else it says is to look again.
+            if let Some(outcome) = message? {
+                self.received = self.received.saturating_add(1);
+                return Some(outcome);
+            }
+        }
+    }
+}
+
 impl State {
     fn take(&mut self, want: Want) -> Option<Outcome> {
         let from = match want {
             Want::Responses => &mut self.responses,
             Want::Exceptions => &mut self.exceptions,
+            Want::Nothing => return None,
             Want::All => {
                 let first = |queue: &VecDeque<(u64, Outcome)>| {
                     queue.front().map_or(u64::MAX, |(number, _)| *number)

@@ -3,16 +3,18 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::claim::Claim;
 use super::retry::RetryPolicy;
 use super::setup::{Setup, SetupFault};
-use crate::connection::Interrupt;
+use crate::connection::{Deadline, Interrupt};
 use crate::error::{Error, ErrorKind};
 use crate::log::debug;
-use crate::message::Response;
-use crate::session::Session;
+use crate::message::{Request, Response};
+use crate::observer::{Observed, Observer};
+use crate::session::{Allowance, Call, Session};
 
 /// A worker: its session, made by its hooks, and how another thread ends what it does.
 pub(super) struct Worker<'a> {
@@ -20,6 +22,15 @@ pub(super) struct Worker<'a> {
     retry: Option<&'a RetryPolicy>,
     interrupt: Interrupt,
     session: Result<Session, SetupFault>,
+}
+
+/// What a worker needs of a job beside the job itself, which stays in its seat.
+struct Order {
+    index: u64,
+    request: Arc<Request>,
+    began: Instant,
+    queued: Duration,
+    retries: u32,
 }
 
 impl<'a> Worker<'a> {
@@ -34,60 +45,121 @@ impl<'a> Worker<'a> {
     }
 
     /// Runs a job to its outcome, or parks it to be tried again.
-    pub(super) fn serve(&mut self, mut claim: Claim<'_>) {
-        let result = self.run(&mut claim);
-        match self.retry_at(&mut claim, &result) {
-            Some(due) => claim.park(due),
-            None => claim.finish(result),
-        }
-    }
-
-    fn run(&mut self, claim: &mut Claim<'_>) -> Result<Response, Error> {
-        let Some(job) = claim.job() else {
-            return Err(Error::new(ErrorKind::Panic, "a claim without a job"));
-        };
-        if let Some(fault) = job.fault.take() {
-            return Err(fault);
-        }
-        if self.interrupt.is_raised() {
-            return Err(Error::new(ErrorKind::Cancelled, "").at(job.request.url()));
-        }
-        let session = match &mut self.session {
-            Ok(session) => session,
-            Err(fault) => return Err(fault.error().at(job.request.url())),
-        };
+    pub(super) fn serve(
+        &mut self,
+        claim: Claim<'_>,
+        batch: Deadline,
+        allowance: Option<&dyn Allowance>,
+    ) {
         let now = Instant::now();
-        let queued = now.saturating_duration_since(job.taken);
-        let began = *job.began.get_or_insert(now);
-        let request = &job.request;
-        match catch_unwind(AssertUnwindSafe(|| session.run(request, began))) {
-            Ok(result) => result.map(|mut response| {
-                response.timings.queued = queued;
-                response
-            }),
-            Err(payload) => {
-                // Half a session is none: the next job starts on a fresh one.
-                let error = Error::panicked("the request panicked", &*payload).at(request.url());
-                self.session = self.setup.session(&self.interrupt);
-                Err(error)
+        let taken = claim.with_job(|job| {
+            let order = Order {
+                index: job.index,
+                request: Arc::clone(&job.request),
+                began: *job.began.get_or_insert(now),
+                queued: now.saturating_duration_since(job.taken),
+                retries: job.retries,
+            };
+            (order, job.fault.take())
+        });
+        let Some((order, fault)) = taken else { return };
+        let told = match order.retries {
+            0 => self.tell(&order, |observer, job| observer.taken(job)),
+            _ => Ok(()),
+        };
+        let mut result = match (told, fault) {
+            (Err(error), _) | (Ok(()), Some(error)) => Err(error),
+            (Ok(()), None) => self.run(&order, batch, allowance),
+        };
+        let traffic = self.session.as_mut().map(Session::take_traffic).unwrap_or_default();
+        let mut due = None;
+        if let Some((wait, at)) = self.wait_before_retry(&order, batch, &result) {
+            debug!("job {} is tried again in {wait:?}", order.index);
+            let number = order.retries.saturating_add(1);
+            match self.tell(&order, |observer, job| observer.retry(job, number, wait)) {
+                Ok(()) => due = Some(at),
+                Err(error) => result = Err(error),
+            }
+        }
+        let queued = order.queued;
+        // Before the job is settled: what is settled from its seat need not be copied then.
+        drop(order);
+        match due {
+            Some(due) => {
+                claim.with_job(|job| job.retries = job.retries.saturating_add(1));
+                claim.park(due, traffic);
+            }
+            None => {
+                let result = match result {
+                    Ok(mut response) => {
+                        response.timings.queued = queued;
+                        Ok(response)
+                    }
+                    Err(mut error) => {
+                        error.set_queued(queued);
+                        Err(error)
+                    }
+                };
+                claim.finish(result, traffic);
             }
         }
     }
 
-    /// When the job is to be tried again, if it is.
-    fn retry_at(&self, claim: &mut Claim<'_>, result: &Result<Response, Error>) -> Option<Instant> {
-        let (job, session) = (claim.job()?, self.session.as_ref().ok()?);
-        let wait = self.retry?.wait(job.retries, &job.request, result, random())?;
+    fn run(
+        &mut self,
+        order: &Order,
+        batch: Deadline,
+        allowance: Option<&dyn Allowance>,
+    ) -> Result<Response, Error> {
+        let request = &*order.request;
+        if self.interrupt.is_raised_for_good() {
+            return Err(Error::new(ErrorKind::Cancelled, "").at(request.url()));
+        }
+        let session = match &mut self.session {
+            Ok(session) => session,
+            Err(fault) => return Err(fault.error().at(request.url())),
+        };
+        let number = order.retries.saturating_add(1);
+        if number == 1 {
+            debug!("job {}: {:?} {}", order.index, request.method(), request.redacted_url());
+        }
+        let call = Call { index: Some(order.index), began: order.began, number, batch, allowance };
+        let run = AssertUnwindSafe(|| session.run(request, &call));
+        catch_unwind(run).unwrap_or_else(|payload| {
+            // Half a session is none: the next job starts on a fresh one.
+            self.session = self.setup.session(&self.interrupt);
+            Err(Error::panicked("the request panicked", &*payload).at(request.url()))
+        })
+    }
+
+    /// Whether the job is to be tried again: after how long, and when that is.
+    fn wait_before_retry(
+        &self,
+        order: &Order,
+        batch: Deadline,
+        result: &Result<Response, Error>,
+    ) -> Option<(Duration, Instant)> {
+        let session = self.session.as_ref().ok()?;
+        let wait = self.retry?.wait(order.retries, &order.request, result, random())?;
         let due = Instant::now().checked_add(wait)?;
         // A try that cannot begin before the time is up is none.
-        let timeout = session.timeout_of(&job.request);
-        let end = timeout.and_then(|timeout| job.began?.checked_add(timeout));
-        if end.is_some_and(|end| due >= end) {
-            return None;
-        }
-        job.retries = job.retries.saturating_add(1);
-        debug!("job {} is tried again in {wait:?}", job.index);
-        Some(due)
+        let timeout = session.timeout_of(&order.request);
+        let end = timeout.and_then(|timeout| order.began.checked_add(timeout));
+        let too_late = end.is_some_and(|end| due >= end) || batch.left(due).is_err();
+        (!too_late).then_some((wait, due))
+    }
+
+    /// Tells the observer, if there is one. Its panic is the job's outcome.
+    fn tell(
+        &self,
+        order: &Order,
+        tell: impl FnOnce(&dyn Observer, &Observed<'_>),
+    ) -> Result<(), Error> {
+        let Some(observer) = &self.setup.config.observer else { return Ok(()) };
+        let observed = Observed::new(Some(order.index), &order.request);
+        catch_unwind(AssertUnwindSafe(|| tell(&**observer, &observed))).map_err(|payload| {
+            Error::panicked("the observer panicked", &*payload).at(order.request.url())
+        })
     }
 }
 

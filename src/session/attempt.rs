@@ -3,11 +3,12 @@
 use std::time::Instant;
 
 use super::Session;
+use super::call::Course;
 use super::redirect::Step;
-use crate::connection::{Answer, Clock, Connection, Deadline, Outgoing, Patience};
+use crate::connection::{Answer, Connection, Deadline, Outgoing};
 use crate::error::{Error, Phase};
 use crate::log::debug;
-use crate::message::{Request, Timings};
+use crate::message::{Clock, Request, Timings, redact};
 use crate::wire::{self, BodyLength, RequestHead, RequestKind};
 
 impl Session {
@@ -19,16 +20,19 @@ impl Session {
     /// §9.2.2): a POST may have been carried out.
     pub(super) fn attempt(
         &mut self,
-        request: &Request,
+        course: &Course<'_>,
         step: &Step,
-        patience: &Patience<'_>,
         timings: &mut Timings,
     ) -> Result<(Connection, Answer), Error> {
         let mut head = std::mem::take(&mut self.head);
         head.clear();
+        let request = course.request;
         let result = self.encode(request, step, &mut head).and_then(|()| {
+            course.watched.tell(|observer, job| {
+                observer.attempt(job, &redact(step.target.as_str()), course.number);
+            });
             let body = if step.with_body { request.content().0.as_bytes() } else { &[] };
-            self.exchange(&mut head, body, step, patience, timings)
+            self.exchange(&mut head, body, course, step, timings)
         });
         self.head = head;
         result
@@ -38,8 +42,8 @@ impl Session {
         &mut self,
         head: &mut Vec<u8>,
         mut body: &[u8],
+        course: &Course<'_>,
         step: &Step,
-        patience: &Patience<'_>,
         timings: &mut Timings,
     ) -> Result<(Connection, Answer), Error> {
         if body.len() <= SMALL_BODY {
@@ -51,7 +55,9 @@ impl Session {
             if step.method.as_str() == "HEAD" { RequestKind::Head } else { RequestKind::Other };
         let outgoing = Outgoing { kind, head, body };
         let limits = self.config.limits;
+        let patience = &course.patience;
         if let Some(mut connection) = self.idle.take(&step.target, Instant::now()) {
+            self.traffic.reused = self.traffic.reused.saturating_add(1);
             match connection.send(outgoing, &limits, patience, timings) {
                 Ok(answer) => return Ok((connection, answer)),
                 Err(failure) if failure.went_stale && step.method.is_idempotent() => {
@@ -60,7 +66,7 @@ impl Session {
                 Err(failure) => return Err(failure.error),
             }
         }
-        let mut connection = self.open(step, patience, timings)?;
+        let mut connection = self.open(course, step, timings)?;
         match connection.send(outgoing, &limits, patience, timings) {
             Ok(answer) => Ok((connection, answer)),
             Err(failure) => Err(failure.error),
@@ -69,19 +75,22 @@ impl Session {
 
     fn open(
         &mut self,
+        course: &Course<'_>,
         step: &Step,
-        patience: &Patience<'_>,
         timings: &mut Timings,
     ) -> Result<Connection, Error> {
         let limit = Deadline::after(Instant::now(), self.config.connect_timeout, Clock::Connect);
-        let patience = Patience { deadline: patience.deadline.or_earlier(limit), ..*patience };
-        Connection::open(
+        let connection = Connection::open(
             &step.target,
+            &self.dialing,
             #[cfg(feature = "tls-no-provider")]
             &mut self.tls,
-            &patience,
+            &course.patience.but(limit),
+            course.watched,
             timings,
-        )
+        )?;
+        self.traffic.opened = self.traffic.opened.saturating_add(1);
+        Ok(connection)
     }
 
     /// Writes the head: the session's fields unless the request has its own, then the request's.

@@ -1,27 +1,39 @@
 //! Takes a response's body in: to memory, decoded, under the limits; or away.
 
+use std::time::Duration;
+
 use super::coding::Decoder;
-use crate::connection::Sink;
+use crate::connection::{Patience, Sink};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::wire::Limits;
 
+/// Who gives the memory that bodies are collected in.
+pub(crate) trait Allowance {
+    /// Takes so much more for the body, and waits until there is so much. How long that took.
+    fn take(&self, bytes: u64, patience: &Patience<'_>) -> Result<Duration, Error>;
+}
+
 /// Collects a body in memory.
-pub(super) struct Collect {
+pub(super) struct Collect<'a> {
     /// The first `filled` bytes are body, the rest is room. Where the body is read straight into
     /// it the room is zeroed once and not at every read.
     bytes: Vec<u8>,
     filled: usize,
     decoder: Option<Decoder>,
     limit: u64,
+    allowance: Option<&'a dyn Allowance>,
+    /// Of the body, what has been taken from the allowance.
+    allowed: usize,
 }
 
-impl Collect {
+impl<'a> Collect<'a> {
     /// `length` is what Content-Length announces. It is believed only so far: room for more is
     /// made as the bytes come.
     pub(super) fn new(
         decoder: Option<Decoder>,
         length: Option<u64>,
         limits: &Limits,
+        allowance: Option<&'a dyn Allowance>,
     ) -> Result<Self, Error> {
         let limit = limits.body_bytes;
         if decoder.is_none() && length.is_some_and(|length| length > limit) {
@@ -34,7 +46,7 @@ impl Collect {
             }
             _ => 0,
         };
-        Ok(Self { bytes: vec![0; room], filled: 0, decoder, limit })
+        Ok(Self { bytes: vec![0; room], filled: 0, decoder, limit, allowance, allowed: 0 })
     }
 
     /// The whole body.
@@ -48,7 +60,7 @@ impl Collect {
     }
 }
 
-impl Sink for Collect {
+impl Sink for Collect<'_> {
     fn data(&mut self, bytes: &[u8]) -> Result<(), Error> {
         if let Some(decoder) = &mut self.decoder {
             return decoder.push(bytes, &mut self.bytes, self.limit);
@@ -82,6 +94,17 @@ impl Sink for Collect {
         let room = self.bytes.get_mut(self.filled..)?;
         let end = room.len().min(wanted);
         room.get_mut(..end).filter(|room| !room.is_empty())
+    }
+
+    fn pause(&mut self, patience: &Patience<'_>) -> Result<Duration, Error> {
+        let Some(allowance) = self.allowance else { return Ok(Duration::ZERO) };
+        let have = if self.decoder.is_some() { self.bytes.len() } else { self.filled };
+        let more = have.saturating_sub(self.allowed);
+        if more < ALLOWANCE_BYTES {
+            return Ok(Duration::ZERO);
+        }
+        self.allowed = have;
+        allowance.take(u64::try_from(more).unwrap_or(u64::MAX), patience)
     }
 
     fn filled(&mut self, count: usize) {
@@ -130,6 +153,8 @@ pub(super) fn too_large(limit: u64) -> Error {
 /// Room made at once for an announced length. The system gives such memory only when it is
 /// written to, so that a liar costs address space and not memory.
 const TRUSTED_BYTES: usize = 16 << 20;
+/// A body asks for memory in pieces of this size, so that most need not ask.
+const ALLOWANCE_BYTES: usize = 64 << 10;
 /// The least room made for a body of unknown length.
 const SMALL_BYTES: usize = 16 << 10;
 /// About what a connection carries in the round trips that opening a new one takes.

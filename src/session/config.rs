@@ -1,11 +1,14 @@
 //! Every setting of a session.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::Auth;
 #[cfg(feature = "tls-no-provider")]
 use crate::connection::TlsConfig;
+use crate::connection::{LowSpeed, Resolver};
 use crate::message::{Headers, InvalidHeader};
+use crate::observer::Observer;
 use crate::wire::Limits;
 
 /// The settings of a session: what an initializer gets to change.
@@ -53,6 +56,24 @@ pub struct SessionConfig {
     /// How long opening one connection may take: look-up, every address and the TLS handshake.
     /// Default: 10 s, and never longer than what is left of `timeout`.
     pub connect_timeout: Option<Duration>,
+    /// How long looking up a host may take. Default: no limit of its own; `connect_timeout` and
+    /// `timeout` hold for it, too.
+    pub dns_timeout: Option<Duration>,
+    /// How long the server may take from the last byte of the request to the first byte of its
+    /// response, be it an interim one. Default: no limit of its own.
+    pub first_byte_timeout: Option<Duration>,
+    /// How long nothing may move while the request is sent or the response received. Waiting for
+    /// the first byte of the response is not meant; that is `first_byte_timeout`. Default: no limit
+    /// of its own.
+    #[doc(alias = "read_timeout")]
+    pub stall_timeout: Option<Duration>,
+    /// The least that a transfer must move in a while. Default: nothing.
+    pub low_speed: Option<LowSpeed>,
+    /// Who looks host names up. Default: the system.
+    pub resolver: Option<Arc<dyn Resolver>>,
+    /// Who is told what the session's requests are at. Default: nobody.
+    /// [`PoolBuilder::observer`](crate::PoolBuilder::observer) sets this, too.
+    pub observer: Option<Arc<dyn Observer>>,
     /// Whether redirects are followed; how many is in [`Limits::redirects`]. Default: yes.
     pub allow_redirects: bool,
     /// Credentials. Default: none.
@@ -92,6 +113,12 @@ impl SessionConfig {
             params: Vec::new(),
             timeout: Some(Duration::from_secs(30)),
             connect_timeout: Some(Duration::from_secs(10)),
+            dns_timeout: None,
+            first_byte_timeout: None,
+            stall_timeout: None,
+            low_speed: None,
+            resolver: None,
+            observer: None,
             allow_redirects: true,
             auth: None,
             #[cfg(feature = "tls-no-provider")]

@@ -3,6 +3,7 @@
 mod attempt;
 mod auth;
 mod body;
+mod call;
 mod coding;
 mod config;
 mod idle;
@@ -14,17 +15,21 @@ use std::fmt;
 use std::time::{Duration, Instant};
 
 pub use self::auth::Auth;
+pub(crate) use self::body::Allowance;
 use self::body::{Collect, Discard};
+use self::call::Course;
+pub(crate) use self::call::{Call, Traffic};
 use self::coding::{ACCEPT_ENCODING, Decoder};
 pub use self::config::SessionConfig;
 use self::idle::Idle;
 use self::redirect::{Step, next_step};
 #[cfg(feature = "tls-no-provider")]
 use crate::connection::TlsContext;
-use crate::connection::{Answer, Clock, Connection, Deadline, Interrupt, Patience};
+use crate::connection::{Answer, Connection, Deadline, Dialing, Flow, Interrupt, Patience};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Hop, Request, Response, Target, Timings};
+use crate::message::{Clock, Hop, Request, Response, Target, Timings, redact};
+use crate::observer::{Observed, Watched};
 use crate::wire::{Verdict, is_own_field};
 
 /// A client for one thread: its settings and its kept connections.
@@ -51,8 +56,10 @@ pub struct Session {
     idle: Idle,
     #[cfg(feature = "tls-no-provider")]
     tls: TlsContext,
+    dialing: Dialing,
     accept_encoding: Option<&'static str>,
     interrupt: Interrupt,
+    traffic: Traffic,
     /// Where heads are encoded; kept for its memory.
     head: Vec<u8>,
 }
@@ -85,8 +92,10 @@ impl Session {
             idle: Idle::new(config.max_idle_connections, config.idle_timeout),
             #[cfg(feature = "tls-no-provider")]
             tls: TlsContext::new(&config.tls)?,
+            dialing: Dialing { resolver: config.resolver.clone(), dns_timeout: config.dns_timeout },
             accept_encoding: ACCEPT_ENCODING.filter(|_| config.decompress),
             interrupt,
+            traffic: Traffic::default(),
             head: Vec::new(),
             config,
         })
@@ -100,15 +109,18 @@ impl Session {
     /// [`Error`] tells kind, phase and URL. A status of 400 or above is a response, unless
     /// [`SessionConfig::http_status_as_error`] is set.
     pub fn request(&mut self, request: impl Into<Request>) -> Result<Response, Error> {
-        self.run(&request.into(), Instant::now())
+        self.run(&request.into(), &Call::alone())
     }
 
-    /// Sends a request that somebody else keeps, and whose time began then.
-    pub(crate) fn run(&mut self, request: &Request, began: Instant) -> Result<Response, Error> {
-        let followed = self.follow(request, began);
+    /// Sends a request that somebody else keeps.
+    pub(crate) fn run(&mut self, request: &Request, call: &Call<'_>) -> Result<Response, Error> {
+        let watch = self.interrupt.begin(request.own_cancel_token());
+        let mut timings = Timings::default();
+        let followed = self.follow(request, call, &mut timings);
+        drop(watch);
         // The interrupt holds the last socket: let go, it closes if nobody else keeps it.
         self.interrupt.watch_nothing();
-        let response = followed.map_err(|error| error.at(request.url()))?;
+        let response = followed.map_err(|error| error.at(request.url()).after(timings))?;
         if self.config.http_status_as_error { response.error_for_status() } else { Ok(response) }
     }
 
@@ -117,7 +129,20 @@ impl Session {
         request.own_timeout().or(self.config.timeout)
     }
 
-    fn follow(&mut self, request: &Request, began: Instant) -> Result<Response, Error> {
+    /// The connections opened and used again since this was asked last.
+    pub(crate) fn take_traffic(&mut self) -> Traffic {
+        std::mem::take(&mut self.traffic)
+    }
+
+    fn follow(
+        &mut self,
+        request: &Request,
+        call: &Call<'_>,
+        timings: &mut Timings,
+    ) -> Result<Response, Error> {
+        if self.interrupt.is_raised() {
+            return Err(Error::new(ErrorKind::Cancelled, "").during(Phase::Setup));
+        }
         if let Some(fault) = request.fault() {
             // It may be text from a list of URLs.
             let fault: String = fault.chars().filter(|c| !c.is_control()).collect();
@@ -132,18 +157,30 @@ impl Session {
         target.add_params(session_params.chain(request.added_params()));
 
         let interrupt = self.interrupt.clone();
-        let deadline = Deadline::after(began, self.timeout_of(request), Clock::Request);
-        let patience = Patience { deadline, interrupt: &interrupt };
+        let observer = self.config.observer.clone();
+        let observed = Observed::new(call.index, request);
+        let config = &self.config;
+        let flow = Flow::new(config.first_byte_timeout, config.stall_timeout, config.low_speed);
+        let deadline = Deadline::after(call.began, self.timeout_of(request), Clock::Request);
+        let patience = Patience { deadline, batch: call.batch, flow: &flow, interrupt: &interrupt };
+        let course = Course {
+            request,
+            number: call.number,
+            patience,
+            watched: Watched::new(observer.as_deref(), observed),
+        };
         let allowed = request.own_allow_redirects().unwrap_or(self.config.allow_redirects);
         let mut step = Step::first(request.method().clone(), target);
-        let mut timings = Timings::default();
         let mut history = Vec::new();
         loop {
             let started = Instant::now();
             let (mut connection, mut answer) = self
-                .attempt(request, &step, &patience, &mut timings)
+                .attempt(&course, &step, timings)
                 .map_err(|error| if history.is_empty() { error } else { error.after_sending() })
                 .map_err(|error| error.at(step.target.as_str()))?;
+            course.watched.tell(|observer, job| {
+                observer.head(job, answer.head.status, &answer.head.headers);
+            });
             let elapsed = started.elapsed();
             let next = if allowed { next_step(&step, &answer.head) } else { Ok(None) };
             let next = match next {
@@ -151,7 +188,7 @@ impl Session {
                 Ok(None) => {
                     let peer = connection.peer();
                     let body = self
-                        .receive(&mut connection, &mut answer, &patience, &mut timings)
+                        .receive(&mut connection, &mut answer, call.allowance, &patience, timings)
                         .map_err(|error| error.at(step.target.as_str()))?;
                     self.settle(connection, &answer, &step.target);
                     let head = *answer.head;
@@ -163,7 +200,7 @@ impl Session {
                         url: step.target.as_str().to_owned(),
                         history,
                         elapsed,
-                        timings,
+                        timings: *timings,
                         peer,
                         body,
                     });
@@ -173,7 +210,10 @@ impl Session {
                     return Err(error.at(step.target.as_str()));
                 }
             };
-            self.discard(connection, &mut answer, &step.target, &patience, &mut timings);
+            course.watched.tell(|observer, job| {
+                observer.redirect(job, answer.head.status, &redact(next.target.as_str()));
+            });
+            self.discard(connection, &mut answer, &step.target, &patience, timings);
             let (head, url) = (*answer.head, step.target.as_str().to_owned());
             history.push(Hop { status: head.status, url, headers: head.headers });
             step = next;
@@ -184,6 +224,7 @@ impl Session {
         &self,
         connection: &mut Connection,
         answer: &mut Answer,
+        allowance: Option<&dyn Allowance>,
         patience: &Patience<'_>,
         timings: &mut Timings,
     ) -> Result<Vec<u8>, Error> {
@@ -192,7 +233,8 @@ impl Session {
             true => Decoder::for_head(&answer.head, limits)?,
             false => None,
         };
-        let mut sink = Collect::new(decoder, answer.exchange.body_length(), limits)?;
+        let length = answer.exchange.body_length();
+        let mut sink = Collect::new(decoder, length, limits, allowance)?;
         connection.receive(&mut answer.exchange, &mut sink, patience, timings)?;
         sink.finish()
     }
@@ -207,7 +249,7 @@ impl Session {
         timings: &mut Timings,
     ) {
         let limit = Deadline::after(Instant::now(), Some(DISCARD_TIME), Clock::Request);
-        let patience = Patience { deadline: patience.deadline.or_earlier(limit), ..*patience };
+        let patience = patience.but(limit);
         let read = answer.exchange.is_persistent()
             && answer.sent_whole
             && Discard::is_worth_it(answer.exchange.body_length())
@@ -246,8 +288,10 @@ impl Default for Session {
             idle: Idle::new(config.max_idle_connections, config.idle_timeout),
             #[cfg(feature = "tls-no-provider")]
             tls: TlsContext::untouched(),
+            dialing: Dialing::default(),
             accept_encoding: ACCEPT_ENCODING,
             interrupt: Interrupt::default(),
+            traffic: Traffic::default(),
             head: Vec::new(),
             config,
         }

@@ -1,0 +1,114 @@
+//! The memory that bodies may take, in flight and buffered together. Pure: no lock, no clock.
+
+use std::collections::BTreeSet;
+
+/// Who has how much, and who may have more.
+///
+/// A body that finds the budget spent waits until the caller reads an outcome and so gives memory
+/// back. That must not be a wait for ever: where there is nothing that the caller could read,
+/// bodies that wait would wait for each other. Then one of them, the first in the order of the
+/// input, may go beyond the budget until it is whole; it becomes an outcome, and that can be read.
+#[derive(Debug)]
+pub(super) struct Budget {
+    limit: u64,
+    used: u64,
+    /// The jobs whose bodies wait.
+    waiting: BTreeSet<u64>,
+    /// The job that may go beyond the limit.
+    exempt: Option<u64>,
+}
+
+impl Budget {
+    pub(super) const fn new(limit: u64) -> Self {
+        Self { limit, used: 0, waiting: BTreeSet::new(), exempt: None }
+    }
+
+    /// Whether no further job should be started.
+    pub(super) const fn is_spent(&self) -> bool {
+        self.used >= self.limit
+    }
+
+    /// Whether some body waits.
+    pub(super) fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty()
+    }
+
+    /// Takes so much for a job's body, if it may have it; if not, the job waits from now on.
+    pub(super) fn take(&mut self, job: u64, bytes: u64, something_to_read: bool) -> bool {
+        let fits = self.used.saturating_add(bytes) <= self.limit;
+        if !fits && self.exempt != Some(job) {
+            self.waiting.insert(job);
+            let is_first = self.waiting.first() == Some(&job);
+            if something_to_read || self.exempt.is_some() || !is_first {
+                return false;
+            }
+            self.exempt = Some(job);
+        }
+        self.waiting.remove(&job);
+        self.used = self.used.saturating_add(bytes);
+        true
+    }
+
+    /// The job waits no longer.
+    pub(super) fn give_up(&mut self, job: u64) {
+        self.waiting.remove(&job);
+    }
+
+    /// The body is whole or gone; what was taken for it is given back.
+    pub(super) fn give_back(&mut self, job: u64, bytes: u64) {
+        self.used = self.used.saturating_sub(bytes);
+        if self.exempt == Some(job) {
+            self.exempt = None;
+        }
+    }
+
+    /// An outcome with so many bytes waits to be read.
+    pub(super) const fn keep(&mut self, bytes: u64) {
+        self.used = self.used.saturating_add(bytes);
+    }
+
+    /// It was read.
+    pub(super) const fn let_go(&mut self, bytes: u64) {
+        self.used = self.used.saturating_sub(bytes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_body_waits_for_what_can_be_read_and_goes_on_when_it_was() {
+        let mut budget = Budget::new(100);
+        budget.keep(90);
+        assert!(budget.take(1, 10, true));
+        assert!(!budget.take(1, 10, true));
+        budget.let_go(90);
+        assert!(budget.take(1, 10, false));
+        assert!(!budget.has_waiting());
+    }
+
+    #[test]
+    fn where_nothing_can_be_read_the_first_in_line_goes_on_and_no_other() {
+        let mut budget = Budget::new(10);
+        assert!(budget.take(2, 10, false));
+        assert!(budget.take(2, 10, false), "alone, it is the first");
+        assert!(!budget.take(1, 10, false), "but one at a time");
+        budget.give_back(2, 20);
+        budget.keep(20);
+        assert!(!budget.take(1, 10, true), "the other one can be read now");
+        budget.let_go(20);
+        assert!(budget.take(1, 10, false));
+    }
+
+    #[test]
+    fn a_job_that_gave_up_stands_in_nobodys_way() {
+        let mut budget = Budget::new(10);
+        budget.keep(10);
+        assert!(!budget.take(1, 1, true));
+        assert!(!budget.take(2, 1, true));
+        assert!(!budget.take(2, 1, false), "1 is before it");
+        budget.give_up(1);
+        assert!(budget.take(2, 1, false));
+    }
+}

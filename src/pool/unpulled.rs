@@ -1,0 +1,120 @@
+//! What was not taken from a job queue, handed back.
+
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::queue::{Next, Source};
+use crate::message::Request;
+
+/// The jobs that a pool did not take from its queue, in their order: what
+/// [`Pool::close`](crate::Pool::close) and [`Pool::cancel`](crate::Pool::cancel) hand back.
+///
+/// Of a channel it gives what is in it now, and does not wait for more. Should a worker be waiting
+/// in the caller's own iterator just now, the first `next` waits until that returns; a job that it
+/// brings is not lost but the first here.
+///
+/// Dropping it drops the queue: whoever sends into a channel then learns that nobody listens.
+pub struct Unpulled(Arc<Slot>);
+
+/// Where the source comes to lie, also when a worker still has it.
+#[derive(Default)]
+pub(super) struct Slot {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+#[expect(clippy::large_enum_variant, reason = "there is one to a pool")]
+enum State {
+    /// A worker still has it.
+    #[default]
+    Away,
+    Here(Option<Request>, Option<Box<dyn Source>>),
+    /// Nobody wants it any more.
+    Unwanted,
+}
+
+impl Unpulled {
+    /// The source, and a job that it had given already.
+    pub(super) fn here(late: Option<Request>, source: Option<Box<dyn Source>>) -> Self {
+        Self(Arc::new(Slot {
+            state: Mutex::new(State::Here(late, source)),
+            changed: Condvar::new(),
+        }))
+    }
+
+    /// One that somebody will put into the slot.
+    pub(super) fn away() -> (Self, Arc<Slot>) {
+        let slot = Arc::new(Slot::default());
+        (Self(Arc::clone(&slot)), slot)
+    }
+}
+
+impl Slot {
+    /// Brings the source, if it is still wanted.
+    pub(super) fn bring(&self, late: Option<Request>, source: Option<Box<dyn Source>>) {
+        let mut state = self.lock();
+        if matches!(*state, State::Unwanted) {
+            drop(state);
+            drop_quietly(source);
+        } else {
+            *state = State::Here(late, source);
+            self.changed.notify_all();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Poison is ignored: each change of the value is one assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Iterator for Unpulled {
+    type Item = Request;
+
+    fn next(&mut self) -> Option<Request> {
+        let mut state = self.0.lock();
+        while matches!(*state, State::Away) {
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let State::Here(late, source) = &mut *state else { return None };
+        if let Some(late) = late.take() {
+            return Some(late);
+        }
+        // Nobody else asks for the lock: the source has been brought.
+        match source.as_mut()?.next(Duration::ZERO) {
+            Next::Job(request) => Some(request),
+            // It is the caller's panic, and the caller's thread.
+            Next::Panicked(payload) => {
+                drop(state);
+                resume_unwind(payload)
+            }
+            Next::Empty | Next::Closed => {
+                drop_quietly(source.take());
+                None
+            }
+        }
+    }
+}
+
+impl Drop for Unpulled {
+    fn drop(&mut self) {
+        let state = std::mem::replace(&mut *self.0.lock(), State::Unwanted);
+        if let State::Here(_, source) = state {
+            drop_quietly(source);
+        }
+    }
+}
+
+impl fmt::Debug for Unpulled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unpulled").finish_non_exhaustive()
+    }
+}
+
+/// Drops a source, whose destructor is the caller's code.
+pub(super) fn drop_quietly(source: Option<Box<dyn Source>>) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
+}
