@@ -12,13 +12,16 @@
 //! Locks, in the order in which they may be taken: a token, an interrupt, this one. What takes
 //! one of the first two, and code of the caller's, is run without this one.
 
+mod ending;
+mod memory;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
-use super::fetch::{Fetched, SourceState, ask};
+use super::fetch::{SourceState, ask};
 use super::job::Job;
 use super::ledger::{Ledger, Rules, Settled, Taken};
 use super::outcome::Outcome;
@@ -27,9 +30,7 @@ use super::parked::Parked;
 use super::queue::Source;
 use super::stats::{Place, Stats};
 use super::stop::Stop;
-use super::unpulled::{Unpulled, drop_quietly};
-use crate::connection::Patience;
-use crate::error::Error;
+use super::unpulled::drop_quietly;
 use crate::message::{Request, Watch};
 use crate::session::Traffic;
 
@@ -181,28 +182,6 @@ impl Schedule {
         }
     }
 
-    /// The source comes back to a pool that takes no more jobs. What it brings is not lost: it
-    /// goes back to the caller.
-    fn bring_back<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, Ledger>,
-        fetched: Option<Fetched>,
-    ) -> MutexGuard<'a, Ledger> {
-        // A job that panicked on its way is none that could be handed back.
-        let late = fetched.and_then(|(request, fault)| fault.is_none().then_some(request));
-        let Some(claimant) = state.claimant.take() else {
-            state.late = late;
-            return state;
-        };
-        let source = match std::mem::replace(&mut state.source, SourceState::Closed) {
-            SourceState::Here(source, _) => Some(source),
-            SourceState::Lent | SourceState::Closed => None,
-        };
-        drop(state);
-        claimant.bring(late, source);
-        self.lock()
-    }
-
     /// Keeps a job until it is due: one that has not been started, or one that was in flight and is
     /// to be tried again.
     pub(super) fn park(&self, job: Job, due: Instant, from: Place, watch: Option<Watch>) {
@@ -298,117 +277,6 @@ impl Schedule {
         }
     }
 
-    /// Takes memory for the body of a job, if there is some.
-    pub(super) fn try_take_memory(&self, job: u64, bytes: u64) -> bool {
-        let mut state = self.lock();
-        let something_to_read = state.has_something_to_read();
-        state.budget.take(job, bytes, something_to_read)
-    }
-
-    /// Takes memory for the body of a job, and waits until there is some.
-    pub(super) fn take_memory(
-        &self,
-        job: u64,
-        bytes: u64,
-        patience: &Patience<'_>,
-    ) -> Result<(), Error> {
-        let mut state = self.lock();
-        loop {
-            let something_to_read = state.has_something_to_read();
-            if state.budget.take(job, bytes, something_to_read) {
-                return Ok(());
-            }
-            let left = patience.left_for_pause().inspect_err(|_| state.budget.give_up(job))?;
-            state = match left {
-                Some(left) => {
-                    let waited = self.memory.wait_timeout(state, left);
-                    waited.unwrap_or_else(PoisonError::into_inner).0
-                }
-                None => self.memory.wait(state).unwrap_or_else(PoisonError::into_inner),
-            };
-        }
-    }
-
-    /// Gives memory back that was taken for a body.
-    pub(super) fn give_memory_back(&self, job: u64, bytes: u64) {
-        let mut state = self.lock();
-        let was_full = state.waiting > 0 && state.is_full();
-        state.budget.give_back(job, bytes);
-        if was_full {
-            self.work.notify_one();
-        }
-        if state.budget.has_waiting() {
-            self.memory.notify_all();
-        }
-    }
-
-    /// Wakes the bodies that wait for memory, to see whether they are still wanted.
-    pub(super) fn wake_bodies(&self) {
-        let _state = self.lock();
-        self.memory.notify_all();
-    }
-
-    /// Takes no more jobs from the source. Unless the pool is merely closed, what waits here is
-    /// answered at once.
-    pub(super) fn stop(&self, stop: Stop) {
-        let mut state = self.lock();
-        if state.stop >= Some(stop) {
-            return;
-        }
-        state.stop = Some(stop);
-        let parked = match stop {
-            Stop::Closed => Vec::new(),
-            Stop::Deadline | Stop::Cancelled => std::mem::take(&mut state.parked).into_vec(),
-        };
-        drop(self.end_if_done(state));
-        self.work.notify_all();
-        for Parked { job, place, watch, .. } in parked {
-            drop(watch);
-            let error = stop.error(self.rules.deadline).at(job.request.url());
-            self.settle(place, Outcome::of(job, Err(error)), Traffic::default());
-        }
-    }
-
-    /// Why no more jobs are taken, if that is so.
-    pub(super) fn stopped(&self) -> Option<Stop> {
-        self.lock().stop
-    }
-
-    /// What has not been taken from the source. Only for a pool that takes no more.
-    pub(super) fn unpulled(&self) -> Unpulled {
-        let mut state = self.lock();
-        let late = state.late.take();
-        match std::mem::replace(&mut state.source, SourceState::Closed) {
-            SourceState::Here(source, _) => Unpulled::here(late, Some(source)),
-            SourceState::Closed => Unpulled::here(late, None),
-            SourceState::Lent if state.claimant.is_none() => {
-                state.source = SourceState::Lent;
-                let (unpulled, slot) = Unpulled::away();
-                state.claimant = Some(slot);
-                unpulled
-            }
-            SourceState::Lent => {
-                state.source = SourceState::Lent;
-                Unpulled::here(None, None)
-            }
-        }
-    }
-
-    /// Waits until every job that was taken has its outcome; `false` if that takes longer.
-    pub(super) fn wait_for_end(&self, limit: Duration) -> bool {
-        let start = Instant::now();
-        let mut state = self.lock();
-        while !state.ended {
-            let left = limit.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return false;
-            }
-            let waited = self.end.wait_timeout(state, left);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        true
-    }
-
     pub(super) fn stats(&self) -> Stats {
         self.lock().stats
     }
@@ -429,24 +297,6 @@ impl Schedule {
             state.threads = state.threads.saturating_sub(1);
         }
         replaced
-    }
-
-    /// Notes the end, and tells everybody who waits for it.
-    fn end_if_done<'a>(&'a self, mut state: MutexGuard<'a, Ledger>) -> MutexGuard<'a, Ledger> {
-        if state.end_if_done() {
-            let total = state.stats.pulled;
-            drop(state);
-            self.tell_end(total);
-            state = self.lock();
-        }
-        state
-    }
-
-    fn tell_end(&self, total: u64) {
-        self.total.store(total, Ordering::Release);
-        self.work.notify_all();
-        self.end.notify_all();
-        let _ = self.outcomes.send(None);
     }
 
     fn wait<'a>(

@@ -32,6 +32,14 @@ pub(crate) struct Args {
     #[arg(long, value_name = "S", value_parser = seconds)]
     pub(crate) connect_timeout: Option<Duration>,
 
+    /// Seconds that everything may take; what is not done by then fails with `timeout`
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub(crate) deadline: Option<Duration>,
+
+    /// Cut a transfer that stayed under this many bytes a second for 10 s
+    #[arg(long, value_name = "BYTES_PER_S", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
+    pub(crate) low_speed: Option<u64>,
+
     /// Trust the certificates of this file, and not the built-in ones
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
@@ -63,6 +71,14 @@ pub(crate) struct Args {
     /// Start at most this many requests a second
     #[arg(long, value_name = "R", value_parser = rate)]
     pub(crate) rate: Option<f64>,
+
+    /// Cancel everything else when the first request has failed (a 404 is no failure)
+    #[arg(long)]
+    pub(crate) fail_early: bool,
+
+    /// Print the results in the order of the input
+    #[arg(long)]
+    pub(crate) ordered: bool,
 
     /// Use a new connection for each request
     #[arg(long)]

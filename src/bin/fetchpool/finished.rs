@@ -25,6 +25,13 @@ pub(crate) struct Failure {
     pub(crate) message: String,
 }
 
+/// Why a job was never started.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Left {
+    Cancelled,
+    Late,
+}
+
 impl<'a> Finished<'a> {
     pub(crate) fn of(outcome: &'a Outcome) -> Self {
         let result = match outcome {
@@ -34,10 +41,13 @@ impl<'a> Finished<'a> {
         Self::new(outcome.request(), outcome.index(), result)
     }
 
-    /// A job that was read, and that a cancelled pool never took.
-    pub(crate) fn never_started(request: &'a Request) -> Self {
-        let message = "cancelled before it was started".to_owned();
-        Self::new(request, 0, Err(Failure { kind: ErrorKind::Cancelled, message }))
+    /// A job that was read, and that a pool which ended early never took.
+    pub(crate) fn never_started(request: &'a Request, left: Left) -> Self {
+        let (kind, message) = match left {
+            Left::Cancelled => (ErrorKind::Cancelled, "cancelled before it was started"),
+            Left::Late => (ErrorKind::Timeout, "the deadline passed before it was started"),
+        };
+        Self::new(request, 0, Err(Failure { kind, message: message.to_owned() }))
     }
 
     fn new(request: &'a Request, index: u64, result: Result<&'a Response, Failure>) -> Self {
@@ -66,6 +76,7 @@ impl Failure {
                 | ErrorKind::InvalidRequest
                 | ErrorKind::InvalidUrl
                 | ErrorKind::Panic
+                | ErrorKind::Timeout
         )
     }
 }
@@ -124,7 +135,7 @@ mod tests {
     #[test]
     fn what_was_never_started_is_cancelled_under_its_own_index() {
         let request = Request::post("http://h/").tag(Ticket { id: 7.into(), index: 3 });
-        let finished = Finished::never_started(&request);
+        let finished = Finished::never_started(&request, Left::Cancelled);
         assert_eq!((finished.id, finished.index, finished.method), (&7.into(), 3, "POST"));
         assert!(finished.result.is_err_and(|failure| failure.kind == ErrorKind::Cancelled));
     }

@@ -38,7 +38,7 @@ impl Interrupt {
     pub(crate) fn cancels(&self, pool: &Arc<Pool>) {
         let _ = self.pool.set(Arc::clone(pool));
         if self.happened() {
-            pool.cancel();
+            drop(pool.cancel());
         }
     }
 
@@ -53,7 +53,7 @@ impl Interrupt {
         // The feed first: a worker may be waiting for a line that never comes.
         self.feed.stop();
         if let Some(pool) = self.pool.get() {
-            pool.cancel();
+            drop(pool.cancel());
         }
     }
 }

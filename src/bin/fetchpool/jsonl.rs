@@ -152,6 +152,7 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::finished::Left;
     use crate::input::Ticket;
 
     /// A writer that tells its calls apart.
@@ -175,7 +176,7 @@ mod tests {
         let ticket = Ticket { id: json!({"b": 1, "a": [null]}), index: 9 };
         let request = Request::put("http://h/\"").tag(ticket);
         let mut jsonl = Jsonl::new(Calls::default(), true);
-        jsonl.print(&Finished::never_started(&request)).unwrap();
+        jsonl.print(&Finished::never_started(&request, Left::Cancelled)).unwrap();
         let line = concat!(
             r#"{"id":{"a":[null],"b":1},"index":9,"#,
             r#""request":{"method":"PUT","url":"http://h/\""},"ok":false,"#,

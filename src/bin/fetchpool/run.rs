@@ -3,12 +3,13 @@
 use std::io::{self, IsTerminal as _};
 use std::sync::Arc;
 use std::thread;
+use std::time::Instant;
 
 use fetchpool::PoolBuilder;
 
 use crate::args::Args;
 use crate::feed::Feed;
-use crate::finished::Finished;
+use crate::finished::{Finished, Left};
 use crate::interrupt::Interrupt;
 use crate::jsonl::Jsonl;
 use crate::store::Store;
@@ -32,14 +33,14 @@ pub(crate) fn run(args: &Args) -> Result<Status, Usage> {
     let stdout = io::stdout();
     let status = if args.jsonl || !stdout.is_terminal() {
         let mut jsonl = Jsonl::new(stdout.lock(), args.body);
-        drive(pool, &feed, |finished| {
+        drive(pool, args, &feed, |finished| {
             save(finished);
             jsonl.print(finished)
         })?
     } else {
         let total = args.input.is_none().then_some(args.urls.len() as u64);
         let mut terminal = Terminal::new(stdout, total);
-        let status = drive(pool, &feed, |finished| {
+        let status = drive(pool, args, &feed, |finished| {
             save(finished);
             terminal.print(finished)
         })?;
@@ -70,13 +71,15 @@ fn start_feed(args: &Args) -> Result<Arc<Feed>, Usage> {
 
 /// Runs the feed through a pool, and gives each result to `print` when it is ready.
 ///
-/// Ends when the feed is closed and drained, when a signal says so, or when `print` fails: quietly
-/// if its reader has gone away, for that reader has what it wanted.
+/// Ends when the feed is closed and drained, when a signal, a failure or the deadline says so, or
+/// when `print` fails: quietly if its reader has gone away, for that reader has what it wanted.
 pub(crate) fn drive(
     pool: PoolBuilder,
+    args: &Args,
     feed: &Arc<Feed>,
     mut print: impl FnMut(&Finished<'_>) -> io::Result<()>,
 ) -> Result<Status, Usage> {
+    let started = Instant::now();
     let interrupt = Interrupt::catch(feed)?;
     let pool = pool.job_queue(Arc::clone(feed).jobs()).build();
     let pool = Arc::new(pool.map_err(|error| settings::refused(&error))?);
@@ -89,12 +92,16 @@ pub(crate) fn drive(
     };
     let printed =
         pool.outcomes().try_for_each(|outcome| settle(&Finished::of(&outcome))).and_then(|()| {
-            let left = feed.leftovers();
-            left.iter().map(Finished::never_started).try_for_each(|finished| settle(&finished))
+            // Ended early, the pool leaves what it did not take. The reader of the input stops.
+            feed.stop();
+            let late = args.deadline.is_some_and(|limit| started.elapsed() >= limit);
+            let left = if late && !interrupt.happened() { Left::Late } else { Left::Cancelled };
+            let mut unstarted = pool.close().chain(feed.leftovers());
+            unstarted.try_for_each(|request| settle(&Finished::never_started(&request, left)))
         });
     if let Err(error) = printed {
         feed.stop();
-        pool.cancel();
+        drop(pool.cancel());
         if error.kind() != io::ErrorKind::BrokenPipe {
             complain(&format!("stdout: {error}"));
             failed = true;

@@ -1,8 +1,9 @@
 //! From options to a pool.
 
 use std::fs;
+use std::time::Duration;
 
-use fetchpool::{Error, PoolBuilder, RetryPolicy, Session, SessionConfig};
+use fetchpool::{Error, LowSpeed, OnError, PoolBuilder, RetryPolicy, Session, SessionConfig};
 
 use crate::Usage;
 use crate::args::Args;
@@ -19,6 +20,15 @@ pub(crate) fn pool(args: &Args) -> Result<PoolBuilder, Usage> {
     if let Some(rate) = args.rate {
         pool = pool.rate(rate);
     }
+    if let Some(deadline) = args.deadline {
+        pool = pool.deadline(deadline);
+    }
+    if args.fail_early {
+        pool = pool.on_error(OnError::Stop);
+    }
+    if args.ordered {
+        pool = pool.ordered();
+    }
     Ok(pool)
 }
 
@@ -31,6 +41,9 @@ fn session(args: &Args) -> Result<SessionConfig, Usage> {
     }
     if let Some(timeout) = args.connect_timeout {
         config.connect_timeout = Some(timeout);
+    }
+    if let Some(bytes_per_second) = args.low_speed {
+        config.low_speed = Some(LowSpeed::new(bytes_per_second, LOW_SPEED_WINDOW));
     }
     if let Some(path) = &args.ca_file {
         let pem = fs::read(path)
@@ -77,3 +90,6 @@ fn headers(args: &Args, config: &mut SessionConfig) -> Result<(), Usage> {
 pub(crate) fn refused(error: &Error) -> Usage {
     Usage(error.message())
 }
+
+/// How long a transfer may stay under `--low-speed`.
+const LOW_SPEED_WINDOW: Duration = Duration::from_secs(10);

@@ -102,13 +102,14 @@ mod tests {
     use fetchpool::Request;
 
     use super::*;
+    use crate::finished::Left;
 
     #[test]
     fn failures_are_counted_by_kind_and_nothing_is_told_of_what_there_was_none_of() {
         let mut summary = Summary::new();
         let request = Request::get("http://h/");
         for _ in 0..1_200 {
-            summary.record(&Finished::never_started(&request));
+            summary.record(&Finished::never_started(&request, Left::Cancelled));
         }
         let told = summary.tell_after(Duration::from_secs(2), Style::PLAIN);
         assert_eq!(

@@ -78,13 +78,14 @@ mod tests {
 
     use super::*;
     use crate::finished::Failure;
+    use crate::finished::Left;
 
     #[test]
     fn a_failure_is_one_line_without_commands_for_the_terminal() {
         let request = Request::put("http://h/\x1b[2J");
         let message = "bad\r\nbytes \u{9b}2J".to_owned();
         let result = Err(Failure { kind: ErrorKind::Protocol, message });
-        let finished = Finished { result, ..Finished::never_started(&request) };
+        let finished = Finished { result, ..Finished::never_started(&request, Left::Cancelled) };
         assert_eq!(
             line(Style::PLAIN, &finished),
             "fail protocol              PUT http://h/\\u{1b}[2J: bad\\r\\nbytes \\u{9b}2J"
@@ -96,7 +97,7 @@ mod tests {
         let request = Request::get("http://h/");
         let message = "no answer from http://h/".to_owned();
         let result = Err(Failure { kind: ErrorKind::Timeout, message });
-        let finished = Finished { result, ..Finished::never_started(&request) };
+        let finished = Finished { result, ..Finished::never_started(&request, Left::Cancelled) };
         assert_eq!(
             line(Style::PLAIN, &finished),
             "fail timeout               no answer from http://h/"

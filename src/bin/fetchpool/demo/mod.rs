@@ -36,14 +36,14 @@ pub(crate) fn run(args: &Args) -> Result<Status, Usage> {
     let mut out = io::stdout();
     let status = if args.jsonl {
         let mut jsonl = Jsonl::new(out.lock(), args.body);
-        run::drive(pool, &feed, |finished| {
+        run::drive(pool, args, &feed, |finished| {
             report.record(finished, judge(finished));
             jsonl.print(finished)
         })?
     } else {
         let _ = writeln!(out, "\n  {}\n", server.introduce(JOBS, threads));
         let progress = Progress::new(Some(JOBS));
-        let status = run::drive(pool, &feed, |finished| {
+        let status = run::drive(pool, args, &feed, |finished| {
             progress.step(finished.result.is_ok());
             report.record(finished, judge(finished));
             Ok(())

@@ -137,13 +137,14 @@ mod tests {
     use fetchpool::Request;
 
     use super::*;
+    use crate::finished::Left;
 
     #[test]
     fn a_job_without_an_outcome_is_a_surprise() {
         let mut report = Report::new(3);
         let request = Request::get("http://h/");
-        report.record(&Finished::never_started(&request), Ok(()));
-        report.record(&Finished::never_started(&request), Err("wrong\x1b".into()));
+        report.record(&Finished::never_started(&request, Left::Cancelled), Ok(()));
+        report.record(&Finished::never_started(&request, Left::Cancelled), Err("wrong\x1b".into()));
         assert_eq!(report.surprises(), 2);
         let told = report.tell(Style::PLAIN, Counts { connections: 2, requests: 9 });
         assert!(told.contains("2 jobs came back wrong or not at all"), "{told}");

@@ -1,0 +1,120 @@
+//! How a pool comes to its end, by itself or earlier, and what then goes back to the caller.
+
+use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Schedule;
+use crate::pool::fetch::{Fetched, SourceState};
+use crate::pool::ledger::Ledger;
+use crate::pool::outcome::Outcome;
+use crate::pool::parked::Parked;
+use crate::pool::stop::Stop;
+use crate::pool::unpulled::Unpulled;
+use crate::session::Traffic;
+
+impl Schedule {
+    /// Takes no more jobs from the source. Unless the pool is merely closed, what waits here is
+    /// answered at once.
+    pub(in crate::pool) fn stop(&self, stop: Stop) {
+        let mut state = self.lock();
+        if state.stop >= Some(stop) {
+            return;
+        }
+        state.stop = Some(stop);
+        let parked = match stop {
+            Stop::Closed => Vec::new(),
+            Stop::Deadline | Stop::Cancelled => std::mem::take(&mut state.parked).into_vec(),
+        };
+        drop(self.end_if_done(state));
+        self.work.notify_all();
+        for Parked { job, place, watch, .. } in parked {
+            drop(watch);
+            let error = stop.error(self.rules.deadline).at(job.request.url());
+            self.settle(place, Outcome::of(job, Err(error)), Traffic::default());
+        }
+    }
+
+    /// Why no more jobs are taken, if that is so.
+    pub(in crate::pool) fn stopped(&self) -> Option<Stop> {
+        self.lock().stop
+    }
+
+    /// What has not been taken from the source. Only for a pool that takes no more.
+    pub(in crate::pool) fn unpulled(&self) -> Unpulled {
+        let mut state = self.lock();
+        let late = state.late.take();
+        match std::mem::replace(&mut state.source, SourceState::Closed) {
+            SourceState::Here(source, _) => Unpulled::here(late, Some(source)),
+            SourceState::Closed => Unpulled::here(late, None),
+            SourceState::Lent if state.claimant.is_none() => {
+                state.source = SourceState::Lent;
+                let (unpulled, slot) = Unpulled::away();
+                state.claimant = Some(slot);
+                unpulled
+            }
+            SourceState::Lent => {
+                state.source = SourceState::Lent;
+                Unpulled::here(None, None)
+            }
+        }
+    }
+
+    /// Waits until every job that was taken has its outcome; `false` if that takes longer.
+    pub(in crate::pool) fn wait_for_end(&self, limit: Duration) -> bool {
+        let start = Instant::now();
+        let mut state = self.lock();
+        while !state.ended {
+            let left = limit.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return false;
+            }
+            let waited = self.end.wait_timeout(state, left);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        true
+    }
+
+    /// The source comes back to a pool that takes no more jobs. What it brings is not lost: it
+    /// goes back to the caller.
+    pub(super) fn bring_back<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, Ledger>,
+        fetched: Option<Fetched>,
+    ) -> MutexGuard<'a, Ledger> {
+        // A job that panicked on its way is none that could be handed back.
+        let late = fetched.and_then(|(request, fault)| fault.is_none().then_some(request));
+        let Some(claimant) = state.claimant.take() else {
+            state.late = late;
+            return state;
+        };
+        let source = match std::mem::replace(&mut state.source, SourceState::Closed) {
+            SourceState::Here(source, _) => Some(source),
+            SourceState::Lent | SourceState::Closed => None,
+        };
+        drop(state);
+        claimant.bring(late, source);
+        self.lock()
+    }
+
+    /// Notes the end, and tells everybody who waits for it.
+    pub(super) fn end_if_done<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, Ledger>,
+    ) -> MutexGuard<'a, Ledger> {
+        if state.end_if_done() {
+            let total = state.stats.pulled;
+            drop(state);
+            self.tell_end(total);
+            state = self.lock();
+        }
+        state
+    }
+
+    pub(super) fn tell_end(&self, total: u64) {
+        self.total.store(total, Ordering::Release);
+        self.work.notify_all();
+        self.end.notify_all();
+        let _ = self.outcomes.send(None);
+    }
+}

@@ -1,0 +1,59 @@
+//! Memory for bodies: taken under the schedule's lock, and waited for without it.
+
+use std::sync::PoisonError;
+
+use super::Schedule;
+use crate::connection::Patience;
+use crate::error::Error;
+
+impl Schedule {
+    /// Takes memory for the body of a job, if there is some.
+    pub(in crate::pool) fn try_take_memory(&self, job: u64, bytes: u64) -> bool {
+        let mut state = self.lock();
+        let something_to_read = state.has_something_to_read();
+        state.budget.take(job, bytes, something_to_read)
+    }
+
+    /// Takes memory for the body of a job, and waits until there is some.
+    pub(in crate::pool) fn take_memory(
+        &self,
+        job: u64,
+        bytes: u64,
+        patience: &Patience<'_>,
+    ) -> Result<(), Error> {
+        let mut state = self.lock();
+        loop {
+            let something_to_read = state.has_something_to_read();
+            if state.budget.take(job, bytes, something_to_read) {
+                return Ok(());
+            }
+            let left = patience.left_for_pause().inspect_err(|_| state.budget.give_up(job))?;
+            state = match left {
+                Some(left) => {
+                    let waited = self.memory.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+                None => self.memory.wait(state).unwrap_or_else(PoisonError::into_inner),
+            };
+        }
+    }
+
+    /// Gives memory back that was taken for a body.
+    pub(in crate::pool) fn give_memory_back(&self, job: u64, bytes: u64) {
+        let mut state = self.lock();
+        let was_full = state.waiting > 0 && state.is_full();
+        state.budget.give_back(job, bytes);
+        if was_full {
+            self.work.notify_one();
+        }
+        if state.budget.has_waiting() {
+            self.memory.notify_all();
+        }
+    }
+
+    /// Wakes the bodies that wait for memory, to see whether they are still wanted.
+    pub(in crate::pool) fn wake_bodies(&self) {
+        let _state = self.lock();
+        self.memory.notify_all();
+    }
+}
