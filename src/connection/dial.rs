@@ -11,6 +11,7 @@ use super::patience::{Patience, cancelled};
 use super::resolve::{Resolver, lookup};
 use super::times::Times;
 use crate::error::{Error, ErrorKind, Phase};
+use crate::log::debug;
 use crate::message::{Clock, Host, Target};
 use crate::observer::Watched;
 
@@ -39,6 +40,7 @@ pub(super) fn dial(
             let found = lookup(dialing.resolver.as_ref(), name, target.port(), &patience);
             let took = times.lap(|timings| &mut timings.dns);
             let addresses = found.as_deref().unwrap_or_default();
+            debug!("looked up {name}: {} addresses in {took:?}", addresses.len());
             watched.tell(|observer, job| observer.dns(job, name, addresses, took));
             found.map_err(|error| {
                 let panicked = error.get_ref().is_some_and(|error| error.is::<Panicked>());

@@ -210,6 +210,7 @@ impl Session {
                     return Err(error.at(step.target.as_str()));
                 }
             };
+            debug!("{} leads from {:?} to {:?}", answer.head.status, step.target, next.target);
             course.watched.tell(|observer, job| {
                 observer.redirect(job, answer.head.status, &redact(next.target.as_str()));
             });

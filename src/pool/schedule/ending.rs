@@ -5,6 +5,7 @@ use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Schedule;
+use crate::log::debug;
 use crate::pool::fetch::{Fetched, SourceState};
 use crate::pool::ledger::Ledger;
 use crate::pool::outcome::Outcome;
@@ -22,6 +23,7 @@ impl Schedule {
             return;
         }
         state.stop = Some(stop);
+        debug!("no more jobs are taken: {stop:?}");
         let parked = match stop {
             Stop::Closed => Vec::new(),
             Stop::Deadline | Stop::Cancelled => std::mem::take(&mut state.parked).into_vec(),
