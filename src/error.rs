@@ -2,7 +2,6 @@
 
 mod kind;
 
-use std::any::Any;
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
@@ -10,6 +9,7 @@ use std::io;
 use std::time::Duration;
 
 pub use self::kind::{ErrorKind, Fault, Phase};
+use crate::catch::Panicked;
 use crate::message::{Clock, InvalidHeader, InvalidMethod, InvalidUrl, Response, Timings, redact};
 use crate::wire::{Class, WireError};
 
@@ -98,18 +98,8 @@ impl Error {
     }
 
     /// The error of a panic in the caller's code, by what the panic said.
-    pub(crate) fn panicked(what: &str, payload: &(dyn Any + Send)) -> Self {
-        let text = payload
-            .downcast_ref::<&str>()
-            .copied()
-            .or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-        Self::new(
-            ErrorKind::Panic,
-            match text {
-                Some(text) => format!("{what}: {text}"),
-                None => what.to_owned(),
-            },
-        )
+    pub(crate) fn panicked(what: &str, panicked: &Panicked) -> Self {
+        Self::new(ErrorKind::Panic, panicked.message(what))
     }
 
     /// Says in which phase it happened, unless that is known already.

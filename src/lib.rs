@@ -101,6 +101,7 @@ mod observer;
 mod error;
 mod wire;
 mod message;
+mod catch;
 mod log;
 
 #[cfg(feature = "tls-no-provider")]

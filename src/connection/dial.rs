@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::deadline::Deadline;
-use super::lookups::Panicked;
+use super::lookups::ResolverPanicked;
 use super::patience::{Patience, cancelled};
 use super::resolve::{Resolver, lookup};
 use super::times::Times;
@@ -43,7 +43,7 @@ pub(super) fn dial(
             debug!("looked up {name}: {} addresses in {took:?}", addresses.len());
             watched.tell(|observer, job| observer.dns(job, name, addresses, took));
             found.map_err(|error| {
-                let panicked = error.get_ref().is_some_and(|error| error.is::<Panicked>());
+                let panicked = error.get_ref().is_some_and(|error| error.is::<ResolverPanicked>());
                 let kind = if panicked { ErrorKind::Panic } else { ErrorKind::Dns };
                 patience.error(error, Phase::Dns, kind, "")
             })?

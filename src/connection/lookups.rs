@@ -1,11 +1,9 @@
 //! The threads that look names up, shared by the whole process, and those who wait for them.
 
-use std::any::Any;
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -14,6 +12,7 @@ use std::time::Duration;
 use super::interrupt::GiveUp;
 use super::patience::{Patience, cancelled};
 use super::resolve::Resolver;
+use crate::catch::{Panicked, catch};
 
 /// One question, shared by those who ask it and the thread that finds out.
 pub(super) struct Query {
@@ -30,7 +29,7 @@ pub(super) struct Query {
 enum Answer {
     Addresses(Vec<SocketAddr>),
     Failure(io::ErrorKind, String),
-    Panicked(Option<String>),
+    Panicked(Panicked),
 }
 
 impl Query {
@@ -59,33 +58,27 @@ impl Query {
             Some(resolver) => resolver.resolve(&self.host, self.port),
             None => (self.host.as_str(), self.port).to_socket_addrs().map(Iterator::collect),
         };
-        let answer = match catch_unwind(AssertUnwindSafe(ask)) {
+        let answer = match catch(ask) {
             Ok(Ok(addresses)) => Answer::Addresses(addresses),
             Ok(Err(error)) => Answer::Failure(error.kind(), error.to_string()),
-            Err(payload) => Answer::Panicked(said(&*payload)),
+            Err(panicked) => Answer::Panicked(panicked),
         };
         *lock(&self.answer) = Some(answer);
         self.changed.notify_all();
     }
 }
 
-/// A resolver of the caller's panicked, and what it said.
+/// A resolver of the caller's panicked.
 #[derive(Debug)]
-pub(super) struct Panicked(Option<String>);
+pub(super) struct ResolverPanicked(Panicked);
 
-impl fmt::Display for Panicked {
+impl fmt::Display for ResolverPanicked {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the resolver panicked")?;
-        self.0.as_ref().map_or(Ok(()), |text| write!(f, ": {text}"))
+        f.write_str(&self.0.message("the resolver panicked"))
     }
 }
 
-impl std::error::Error for Panicked {}
-
-fn said(payload: &(dyn Any + Send)) -> Option<String> {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).map(str::to_owned)
-}
+impl std::error::Error for ResolverPanicked {}
 
 /// One thread that waits for the answer to a question.
 pub(super) struct Asker {
@@ -111,8 +104,8 @@ impl Asker {
                 Some(Answer::Failure(kind, text)) => {
                     return Err(io::Error::new(*kind, text.clone()));
                 }
-                Some(Answer::Panicked(text)) => {
-                    return Err(io::Error::other(Panicked(text.clone())));
+                Some(Answer::Panicked(panicked)) => {
+                    return Err(io::Error::other(ResolverPanicked(panicked.clone())));
                 }
                 None if self.gave_up.load(Ordering::SeqCst) => return Err(cancelled()),
                 None => {}

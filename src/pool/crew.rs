@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::{Builder, JoinHandle};
@@ -12,16 +11,18 @@ use super::budget::Budget;
 use super::claim::{Claim, Desk, Seat};
 use super::job::Job;
 use super::ledger::Rules;
-use super::outcome::Outcome;
+use super::outcome::{Message, Outcome};
 use super::pace::Pace;
+use super::parked::Parked;
 use super::queue::Source;
 use super::retry::RetryPolicy;
-use super::schedule::Schedule;
+use super::schedule::{Next, Schedule};
 use super::setup::Setup;
 use super::share::Share;
 use super::stats::Place;
 use super::stop::Stop;
 use super::worker::Worker;
+use crate::catch::catch;
 use crate::connection::{Abandon, GiveUp, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
@@ -68,7 +69,7 @@ impl Crew {
     pub(super) fn start(
         jobs: Box<dyn Source>,
         plan: Plan,
-    ) -> Result<(Arc<Self>, Receiver<Option<Outcome>>), (Error, Box<dyn Source>)> {
+    ) -> Result<(Arc<Self>, Receiver<Message>), (Error, Box<dyn Source>)> {
         let (sender, receiver) = channel();
         let (schedule, initial) =
             Schedule::new(jobs, plan.threads, plan.pace, plan.budget, plan.rules, sender);
@@ -121,10 +122,19 @@ impl Crew {
         interrupt.on_abandon(Arc::clone(&berth) as Arc<dyn Abandon>);
         let waker = Arc::new(Waker(Arc::downgrade(&self)));
         let mut worker = Worker::new(&self.setup, self.retry.as_ref(), interrupt);
-        let park = |job: Job, due: Instant| self.hold(job, due, Place::Queued);
-        while !berth.seat.is_lost()
-            && let Some(taken) = self.schedule.next(&park)
-        {
+        while !berth.seat.is_lost() {
+            let taken = match self.schedule.next() {
+                Next::Job(taken) => taken,
+                Next::Early(job, due) => {
+                    self.hold(job, due, Place::Queued);
+                    continue;
+                }
+                Next::TimeIsUp => {
+                    self.stop(Stop::Deadline);
+                    continue;
+                }
+                Next::End => return,
+            };
             let index = taken.job.index;
             let claim = Claim::new(taken.job, &berth.seat, &self);
             drop(taken.watch);
@@ -137,12 +147,14 @@ impl Crew {
     }
 
     /// Keeps a job until it is due; its token can still end it.
-    fn hold(self: &Arc<Self>, job: Job, due: Instant, from: Place) {
+    fn hold(self: &Arc<Self>, job: Job, due: Instant, place: Place) {
         let (index, token) = (job.index, job.request.own_cancel_token().cloned());
         let watch = token.as_ref().map(|token| {
             token.watch(Arc::new(Held { crew: Arc::downgrade(self), index }) as Arc<dyn OnCancel>)
         });
-        self.schedule.park(job, due, from, watch);
+        if let Err((parked, stop)) = self.schedule.park(Parked { due, job, place, watch }) {
+            return self.turn_away(parked, stop);
+        }
         // Cancelled before it could be found there?
         if token.is_some_and(|token| token.is_cancelled()) {
             self.let_go(index);
@@ -152,11 +164,32 @@ impl Crew {
     /// A job that waits was cancelled.
     fn let_go(&self, index: u64) {
         if let Some(parked) = self.schedule.unpark(index) {
-            drop(parked.watch);
-            let error = Error::new(ErrorKind::Cancelled, "it was not being sent");
-            let error = error.at(parked.job.request.url());
-            self.settle(parked.job, Err(error), parked.place, Traffic::default());
+            self.turn_away(parked, Stop::Cancelled);
         }
+    }
+
+    /// Takes no more jobs; answers those that wait here, unless the pool is merely closed.
+    pub(super) fn stop(&self, stop: Stop) {
+        for parked in self.schedule.stop(stop) {
+            self.turn_away(parked, stop);
+        }
+    }
+
+    /// How long it is until the pool's time is up; `None` if it has no end, or has ended. Where no
+    /// worker is here to see that, this sees it.
+    pub(super) fn left(&self) -> Option<Duration> {
+        self.schedule.rules.deadline.left(Instant::now()).unwrap_or_else(|_| {
+            self.stop(Stop::Deadline);
+            None
+        })
+    }
+
+    /// Answers a job that waited, and is not to be sent any more.
+    fn turn_away(&self, parked: Parked, stop: Stop) {
+        let Parked { job, place, watch, .. } = parked;
+        drop(watch);
+        let error = stop.error(self.schedule.rules.deadline).at(job.request.url());
+        self.settle(job, Err(error), place, Traffic::default());
     }
 
     /// Hands an outcome over; the observer hears of it first.
@@ -175,12 +208,11 @@ impl Crew {
     fn observe(&self, job: &Job, result: Result<Response, Error>) -> Result<Response, Error> {
         let Some(observer) = &self.setup.config.observer else { return result };
         let observed = Observed::new(Some(job.index), &job.request);
-        let tell = || observer.outcome(&observed, result.as_ref());
-        match catch_unwind(AssertUnwindSafe(tell)) {
+        match catch(|| observer.outcome(&observed, result.as_ref())) {
             Ok(()) => result,
-            Err(payload) => {
-                let error =
-                    Error::panicked("the observer panicked", &*payload).at(job.request.url());
+            Err(panicked) => {
+                let error = Error::panicked("the observer panicked", &panicked);
+                let error = error.at(job.request.url());
                 match result.map_or_else(Error::into_response, Some) {
                     Some(response) => Err(error.with_response(response)),
                     None => Err(error),
@@ -191,7 +223,7 @@ impl Crew {
 
     /// Takes no more jobs, and ends what each worker waits for. Does not wait.
     pub(super) fn cancel(&self) {
-        self.schedule.stop(Stop::Cancelled);
+        self.stop(Stop::Cancelled);
         let interrupts: Vec<Interrupt> = {
             let mut roll = self.roll();
             roll.cancelled = true;

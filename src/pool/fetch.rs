@@ -1,10 +1,9 @@
 //! Asking the source, which is the caller's code: it may wait, or panic.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use super::queue::{Next, Source};
-use super::unpulled::drop_quietly;
+use super::queue::{Next, Source, drop_quietly};
+use crate::catch::{Panicked, catch};
 use crate::error::Error;
 use crate::message::Request;
 
@@ -22,10 +21,11 @@ pub(super) type Fetched = (Request, Option<Error>);
 
 /// Asks the source. A panic ends it, and becomes the outcome of a job of its own.
 pub(super) fn ask(mut source: Box<dyn Source>, wait: Duration) -> (Option<Fetched>, SourceState) {
-    match catch_unwind(AssertUnwindSafe(|| source.next(wait))) {
+    match catch(|| source.next(wait)) {
         Ok(Next::Job(request)) => (Some((request, None)), SourceState::here(source)),
         Ok(Next::Panicked(payload)) => {
-            let error = Error::panicked("a job panicked on its way to a request", &*payload);
+            let panicked = Panicked::of(payload);
+            let error = Error::panicked("a job panicked on its way to a request", &panicked);
             (Some((Request::get(""), Some(error))), SourceState::here(source))
         }
         Ok(Next::Empty) => (None, SourceState::here(source)),
@@ -33,9 +33,9 @@ pub(super) fn ask(mut source: Box<dyn Source>, wait: Duration) -> (Option<Fetche
             drop_quietly(Some(source));
             (None, SourceState::Closed)
         }
-        Err(payload) => {
+        Err(panicked) => {
             drop_quietly(Some(source));
-            let error = Error::panicked("the job queue panicked and gives no more jobs", &*payload);
+            let error = Error::panicked("the job queue panicked and gives no more jobs", &panicked);
             (Some((Request::get(""), Some(error))), SourceState::Closed)
         }
     }
@@ -45,7 +45,7 @@ impl SourceState {
     pub(super) fn here(source: Box<dyn Source>) -> Self {
         // What an iterator says of its length is the caller's code, too. One that panics says
         // nothing.
-        let left = catch_unwind(AssertUnwindSafe(|| source.most_left())).unwrap_or_default();
+        let left = catch(|| source.most_left()).unwrap_or_default();
         Self::Here(source, left)
     }
 }

@@ -15,7 +15,7 @@ use super::stats::{Place, Stats};
 use super::stop::Stop;
 use super::unpulled::Slot;
 use crate::connection::Deadline;
-use crate::message::{Request, Watch};
+use crate::message::Watch;
 use crate::session::Traffic;
 
 /// What holds as long as the pool lives.
@@ -37,7 +37,7 @@ pub(super) struct Ledger {
     pub(super) rules: Rules,
     pub(super) source: SourceState,
     /// A job that the source gave when it was not wanted any more.
-    pub(super) late: Option<Request>,
+    pub(super) late: Option<Fetched>,
     /// Where the source goes when the worker that has it comes back.
     pub(super) claimant: Option<Arc<Slot>>,
     pub(super) parked: BinaryHeap<Parked>,

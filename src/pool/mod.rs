@@ -177,7 +177,7 @@ impl Pool {
     /// Hands back what was not taken; let go, that drops the queue, and whoever sends into it
     /// learns that nobody listens. A second call hands back nothing.
     pub fn close(&self) -> Unpulled {
-        self.crew.schedule.stop(Stop::Closed);
+        self.crew.stop(Stop::Closed);
         self.crew.schedule.unpulled()
     }
 
@@ -203,7 +203,7 @@ impl Pool {
     /// ```
     #[must_use]
     pub fn drain(&self, limit: Duration) -> bool {
-        self.crew.schedule.stop(Stop::Closed);
+        self.crew.stop(Stop::Closed);
         self.crew.schedule.wait_for_end(limit)
     }
 

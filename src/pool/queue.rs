@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use crate::catch::catch;
 use crate::message::Request;
 
 /// A source of requests. One worker at a time asks it.
@@ -87,6 +88,11 @@ where
     fn most_left(&self) -> Option<usize> {
         self.0.size_hint().1
     }
+}
+
+/// Drops a source, whose destructor is the caller's code.
+pub(super) fn drop_quietly(source: Option<Box<dyn Source>>) {
+    let _ = catch(|| drop(source));
 }
 
 #[cfg(test)]

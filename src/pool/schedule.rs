@@ -24,14 +24,13 @@ use super::budget::Budget;
 use super::fetch::{SourceState, ask};
 use super::job::Job;
 use super::ledger::{Ledger, Rules, Settled, Taken};
-use super::outcome::Outcome;
+use super::outcome::{Message, Outcome};
 use super::pace::Pace;
 use super::parked::Parked;
-use super::queue::Source;
+use super::queue::{Source, drop_quietly};
 use super::stats::{Place, Stats};
 use super::stop::Stop;
-use super::unpulled::drop_quietly;
-use crate::message::{Request, Watch};
+use crate::message::Request;
 use crate::session::Traffic;
 
 /// The jobs that wait, the rules by which they stop waiting, and the way to the caller.
@@ -45,9 +44,21 @@ pub(super) struct Schedule {
     end: Condvar,
     /// How many outcomes there are in all; known at the end.
     total: AtomicU64,
-    /// The way to the views. `None` says: look again whether this is the end.
-    outcomes: Sender<Option<Outcome>>,
+    /// The way to the views.
+    outcomes: Sender<Message>,
     pub(super) rules: Rules,
+}
+
+/// What a worker that comes here is to do.
+pub(super) enum Next {
+    /// Run this job.
+    Job(Taken),
+    /// Keep this new job until it may start.
+    Early(Job, Instant),
+    /// Say that the pool's time is up.
+    TimeIsUp,
+    /// Leave: there will be no more for this worker.
+    End,
 }
 
 impl Schedule {
@@ -58,7 +69,7 @@ impl Schedule {
         pace: Option<Pace>,
         budget: Budget,
         rules: Rules,
-        outcomes: Sender<Option<Outcome>>,
+        outcomes: Sender<Message>,
     ) -> (Self, usize) {
         let mut source = SourceState::here(source);
         let mut threads = match &source {
@@ -105,19 +116,16 @@ impl Schedule {
         }
     }
 
-    /// Waits for a job. `None` when there will be no more for this worker.
-    pub(super) fn next(&self, park: &dyn Fn(Job, Instant)) -> Option<Taken> {
+    /// Waits for something to do.
+    pub(super) fn next(&self) -> Next {
         let mut state = self.lock();
         loop {
             let now = Instant::now();
             if state.stop < Some(Stop::Deadline) && self.rules.deadline.left(now).is_err() {
-                drop(state);
-                self.stop(Stop::Deadline);
-                state = self.lock();
-                continue;
+                return Next::TimeIsUp;
             }
             if state.has_no_work() {
-                return None;
+                return Next::End;
             }
             if let Some(wait) = state.pace_wait(now) {
                 state = self.wait(state, Some(wait));
@@ -128,7 +136,7 @@ impl Schedule {
                 if state.waiting > 0 && matches!(state.source, SourceState::Here(..)) {
                     self.work.notify_one();
                 }
-                return Some(taken);
+                return Next::Job(taken);
             }
             let until_due = state.parked.peek().map(|p| p.due.saturating_duration_since(now));
             let crowded = state.parked.len() >= state.max_threads.saturating_mul(PARKED_PER_THREAD);
@@ -160,10 +168,7 @@ impl Schedule {
                     if let Some(wait) = state.pace_wait(now) {
                         // Another job started while this one was being fetched.
                         let job = state.number(fetched, now, Place::Queued);
-                        drop(state);
-                        park(job, now.checked_add(wait).unwrap_or(now));
-                        state = self.lock();
-                        continue;
+                        return Next::Early(job, now.checked_add(wait).unwrap_or(now));
                     }
                     let job = state.number(fetched, now, Place::InFlight);
                     state.keep_pace(now);
@@ -171,7 +176,7 @@ impl Schedule {
                     if !closed && state.waiting > 0 && !state.is_full() {
                         self.work.notify_one();
                     }
-                    return Some(taken);
+                    return Next::Job(taken);
                 }
                 SourceState::Lent => state = self.wait(state, until_due),
                 SourceState::Closed => {
@@ -183,29 +188,22 @@ impl Schedule {
     }
 
     /// Keeps a job until it is due: one that has not been started, or one that was in flight and is
-    /// to be tried again.
-    pub(super) fn park(&self, job: Job, due: Instant, from: Place, watch: Option<Watch>) {
+    /// to be tried again. Gives it back if nobody would take it out again.
+    pub(super) fn park(&self, mut parked: Parked) -> Result<(), (Parked, Stop)> {
         let mut state = self.lock();
         if let Some(stop) = state.stop.filter(|stop| *stop > Stop::Closed) {
-            // Nobody would take it out again.
-            drop(state);
-            drop(watch);
-            let error = stop.error(self.rules.deadline).at(job.request.url());
-            self.settle(from, Outcome::of(job, Err(error)), Traffic::default());
-            return;
+            return Err((parked, stop));
         }
-        let place = match from {
-            Place::InFlight => Place::Delayed,
-            other => other,
-        };
-        if place != from {
-            state.stats.shift(from, place);
+        if parked.place == Place::InFlight {
+            parked.place = Place::Delayed;
+            state.stats.shift(Place::InFlight, Place::Delayed);
             state.stats.retried = state.stats.retried.saturating_add(1);
         }
-        state.parked.push(Parked { due, job, place, watch });
+        state.parked.push(parked);
         if state.waiting > 0 {
             self.work.notify_one();
         }
+        Ok(())
     }
 
     /// Counts what a session did with connections for a job that has no outcome yet.
@@ -231,7 +229,7 @@ impl Schedule {
         }
         drop(state);
         // Fails only when the pool is dropped: then nobody is left to tell.
-        let _ = self.outcomes.send(Some(outcome));
+        let _ = self.outcomes.send(Some(Box::new(outcome)));
         if ended {
             self.tell_end(total);
         }
@@ -263,18 +261,6 @@ impl Schedule {
     pub(super) fn total(&self) -> Option<u64> {
         let total = self.total.load(Ordering::Acquire);
         (total != u64::MAX).then_some(total)
-    }
-
-    /// How long it is until the pool's time is up; `None` if it has no end, or has ended. Where no
-    /// worker is here to see that, this sees it.
-    pub(super) fn left(&self) -> Option<Duration> {
-        match self.rules.deadline.left(Instant::now()) {
-            Ok(left) => left,
-            Err(_) => {
-                self.stop(Stop::Deadline);
-                None
-            }
-        }
     }
 
     pub(super) fn stats(&self) -> Stats {

@@ -1,9 +1,9 @@
 //! How each worker comes to its session.
 
 use std::error::Error as StdError;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use crate::catch::catch;
 use crate::connection::Interrupt;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::session::{Session, SessionConfig};
@@ -61,13 +61,13 @@ impl Setup {
             let Some(hook) = hook else { continue };
             // Also how the error prints is the caller's code.
             let run = || hook(&mut config).map_err(|error| format!("the {name} failed: {error}"));
-            match catch_unwind(AssertUnwindSafe(run)) {
+            match catch(run) {
                 Ok(Ok(())) => {}
                 Ok(Err(detail)) => {
                     return Err(SetupFault { kind: ErrorKind::InvalidRequest, detail });
                 }
-                Err(payload) => {
-                    let error = Error::panicked(&format!("the {name} panicked"), &*payload);
+                Err(panicked) => {
+                    let error = Error::panicked(&format!("the {name} panicked"), &panicked);
                     return Err(SetupFault::of(&error));
                 }
             }

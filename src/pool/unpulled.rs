@@ -1,11 +1,12 @@
 //! What was not taken from a job queue, handed back.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::queue::{Next, Source};
+use super::fetch::Fetched;
+use super::queue::{Next, Source, drop_quietly};
 use crate::message::Request;
 
 /// The jobs that a pool did not take from its queue, in their order: what
@@ -14,6 +15,9 @@ use crate::message::Request;
 /// Of a channel it gives what is in it now, and does not wait for more. Should a worker be waiting
 /// in the caller's own iterator just now, the first `next` waits until that returns; a job that it
 /// brings is not lost but the first here.
+///
+/// A job, or an iterator, that panics on its way does so here, in `next`; the one after it can be
+/// asked for all the same.
 ///
 /// Dropping it drops the queue: whoever sends into a channel then learns that nobody listens.
 pub struct Unpulled(Arc<Slot>);
@@ -31,14 +35,14 @@ enum State {
     /// A worker still has it.
     #[default]
     Away,
-    Here(Option<Request>, Option<Box<dyn Source>>),
+    Here(Option<Fetched>, Option<Box<dyn Source>>),
     /// Nobody wants it any more.
     Unwanted,
 }
 
 impl Unpulled {
     /// The source, and a job that it had given already.
-    pub(super) fn here(late: Option<Request>, source: Option<Box<dyn Source>>) -> Self {
+    pub(super) fn here(late: Option<Fetched>, source: Option<Box<dyn Source>>) -> Self {
         Self(Arc::new(Slot {
             state: Mutex::new(State::Here(late, source)),
             changed: Condvar::new(),
@@ -54,7 +58,7 @@ impl Unpulled {
 
 impl Slot {
     /// Brings the source, if it is still wanted.
-    pub(super) fn bring(&self, late: Option<Request>, source: Option<Box<dyn Source>>) {
+    pub(super) fn bring(&self, late: Option<Fetched>, source: Option<Box<dyn Source>>) {
         let mut state = self.lock();
         if matches!(*state, State::Unwanted) {
             drop(state);
@@ -80,8 +84,13 @@ impl Iterator for Unpulled {
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let State::Here(late, source) = &mut *state else { return None };
-        if let Some(late) = late.take() {
-            return Some(late);
+        match late.take() {
+            None => {}
+            Some((request, None)) => return Some(request),
+            Some((_, Some(fault))) => {
+                drop(state);
+                resume_unwind(Box::new(fault.message()))
+            }
         }
         // Nobody else asks for the lock: the source has been brought.
         match source.as_mut()?.next(Duration::ZERO) {
@@ -112,9 +121,4 @@ impl fmt::Debug for Unpulled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unpulled").finish_non_exhaustive()
     }
-}
-
-/// Drops a source, whose destructor is the caller's code.
-pub(super) fn drop_quietly(source: Option<Box<dyn Source>>) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(source)));
 }

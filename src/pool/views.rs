@@ -14,8 +14,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::crew::Crew;
-use super::outcome::Outcome;
-use super::schedule::Schedule;
+use super::outcome::{Message, Outcome};
 
 /// The reading end of the outcome queue.
 pub(super) struct Views {
@@ -30,18 +29,18 @@ struct State {
     /// Somebody is waiting in the queue, without the lock.
     reading: bool,
     /// What was met by a view that did not want it, numbered as it came.
-    responses: VecDeque<(u64, Outcome)>,
-    exceptions: VecDeque<(u64, Outcome)>,
+    responses: VecDeque<(u64, Box<Outcome>)>,
+    exceptions: VecDeque<(u64, Box<Outcome>)>,
     met: u64,
     waiting: usize,
 }
 
 /// Where the workers send outcomes.
 struct Queue {
-    receiver: Receiver<Option<Outcome>>,
+    receiver: Receiver<Message>,
     received: u64,
     /// Outcomes that came before their turn; `None` where they are given as they come.
-    early: Option<BTreeMap<u64, Outcome>>,
+    early: Option<BTreeMap<u64, Box<Outcome>>>,
     next: u64,
 }
 
@@ -67,16 +66,15 @@ impl Want {
 }
 
 /// What came of looking into the queue.
-#[expect(clippy::large_enum_variant, reason = "lives for a moment, on the stack")]
 enum Received {
-    Outcome(Outcome),
+    Outcome(Box<Outcome>),
     /// Somebody else looked: there may be something aside now.
     Elsewhere,
     End,
 }
 
 impl Views {
-    pub(super) fn new(crew: Arc<Crew>, receiver: Receiver<Option<Outcome>>) -> Self {
+    pub(super) fn new(crew: Arc<Crew>, receiver: Receiver<Message>) -> Self {
         let early = if crew.schedule.rules.ordered { Some(BTreeMap::new()) } else { None };
         let state = State {
             queue: Some(Queue { receiver, received: 0, early, next: 0 }),
@@ -92,6 +90,10 @@ impl Views {
     /// Waits for the next outcome of a view. `None` only when the pool is done, and everything
     /// has been read.
     pub(super) fn next(&self, want: Want) -> Option<Outcome> {
+        self.take(want).map(|outcome| *outcome)
+    }
+
+    fn take(&self, want: Want) -> Option<Box<Outcome>> {
         let mut state = self.lock();
         loop {
             if let Some(outcome) = state.take(want) {
@@ -129,7 +131,7 @@ impl Views {
         let Some(mut queue) = state.queue.take() else { return (state, Received::End) };
         state.reading = true;
         drop(state);
-        let received = queue.receive(&self.crew.schedule);
+        let received = queue.receive(&self.crew);
         state = self.lock();
         state.reading = false;
         if state.waiting > 0 {
@@ -158,11 +160,11 @@ impl Views {
 
 impl Queue {
     /// Waits for the outcome whose turn it is. `None` when there will be no more.
-    fn receive(&mut self, schedule: &Schedule) -> Option<Outcome> {
+    fn receive(&mut self, crew: &Crew) -> Option<Box<Outcome>> {
         loop {
             let outcome = match self.early.as_mut().and_then(|early| early.remove(&self.next)) {
                 Some(outcome) => outcome,
-                None => self.take(schedule)?,
+                None => self.take(crew)?,
             };
             match &mut self.early {
                 Some(early) if outcome.index() != self.next => {
@@ -176,12 +178,12 @@ impl Queue {
         }
     }
 
-    fn take(&mut self, schedule: &Schedule) -> Option<Outcome> {
+    fn take(&mut self, crew: &Crew) -> Option<Box<Outcome>> {
         loop {
-            if schedule.total() == Some(self.received) {
+            if crew.schedule.total() == Some(self.received) {
                 return None;
             }
-            let message = match schedule.left() {
+            let message = match crew.left() {
                 Some(left) => match self.receiver.recv_timeout(left) {
                     Err(RecvTimeoutError::Timeout) => continue,
                     other => other.ok(),
@@ -199,13 +201,13 @@ impl Queue {
 }
 
 impl State {
-    fn take(&mut self, want: Want) -> Option<Outcome> {
+    fn take(&mut self, want: Want) -> Option<Box<Outcome>> {
         let from = match want {
             Want::Responses => &mut self.responses,
             Want::Exceptions => &mut self.exceptions,
             Want::Nothing => return None,
             Want::All => {
-                let first = |queue: &VecDeque<(u64, Outcome)>| {
+                let first = |queue: &VecDeque<(u64, Box<Outcome>)>| {
                     queue.front().map_or(u64::MAX, |(number, _)| *number)
                 };
                 if first(&self.responses) <= first(&self.exceptions) {
@@ -218,7 +220,7 @@ impl State {
         from.pop_front().map(|(_, outcome)| outcome)
     }
 
-    fn set_aside(&mut self, outcome: Outcome) {
+    fn set_aside(&mut self, outcome: Box<Outcome>) {
         let aside = if outcome.is_response() { &mut self.responses } else { &mut self.exceptions };
         aside.push_back((self.met, outcome));
         self.met = self.met.saturating_add(1);

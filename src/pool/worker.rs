@@ -2,13 +2,13 @@
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::claim::Claim;
 use super::retry::RetryPolicy;
 use super::setup::{Setup, SetupFault};
+use crate::catch::catch;
 use crate::connection::{Deadline, Interrupt};
 use crate::error::{Error, ErrorKind};
 use crate::log::debug;
@@ -124,11 +124,10 @@ impl<'a> Worker<'a> {
             debug!("job {}: {:?} {}", order.index, request.method(), request.redacted_url());
         }
         let call = Call { index: Some(order.index), began: order.began, number, batch, allowance };
-        let run = AssertUnwindSafe(|| session.run(request, &call));
-        catch_unwind(run).unwrap_or_else(|payload| {
+        catch(|| session.run(request, &call)).unwrap_or_else(|panicked| {
             // Half a session is none: the next job starts on a fresh one.
             self.session = self.setup.session(&self.interrupt);
-            Err(Error::panicked("the request panicked", &*payload).at(request.url()))
+            Err(Error::panicked("the request panicked", &panicked).at(request.url()))
         })
     }
 
@@ -157,8 +156,8 @@ impl<'a> Worker<'a> {
     ) -> Result<(), Error> {
         let Some(observer) = &self.setup.config.observer else { return Ok(()) };
         let observed = Observed::new(Some(order.index), &order.request);
-        catch_unwind(AssertUnwindSafe(|| tell(&**observer, &observed))).map_err(|payload| {
-            Error::panicked("the observer panicked", &*payload).at(order.request.url())
+        catch(|| tell(&**observer, &observed)).map_err(|panicked| {
+            Error::panicked("the observer panicked", &panicked).at(order.request.url())
         })
     }
 }

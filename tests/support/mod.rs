@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+pub(crate) mod dead;
 pub(crate) mod farm;
 pub(crate) mod script;
 #[cfg(feature = "tls")]

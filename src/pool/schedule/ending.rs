@@ -8,19 +8,18 @@ use super::Schedule;
 use crate::log::debug;
 use crate::pool::fetch::{Fetched, SourceState};
 use crate::pool::ledger::Ledger;
-use crate::pool::outcome::Outcome;
 use crate::pool::parked::Parked;
 use crate::pool::stop::Stop;
 use crate::pool::unpulled::Unpulled;
-use crate::session::Traffic;
 
 impl Schedule {
     /// Takes no more jobs from the source. Unless the pool is merely closed, what waits here is
-    /// answered at once.
-    pub(in crate::pool) fn stop(&self, stop: Stop) {
+    /// given back, to be answered at once.
+    #[must_use]
+    pub(in crate::pool) fn stop(&self, stop: Stop) -> Vec<Parked> {
         let mut state = self.lock();
         if state.stop >= Some(stop) {
-            return;
+            return Vec::new();
         }
         state.stop = Some(stop);
         debug!("no more jobs are taken: {stop:?}");
@@ -30,11 +29,7 @@ impl Schedule {
         };
         drop(self.end_if_done(state));
         self.work.notify_all();
-        for Parked { job, place, watch, .. } in parked {
-            drop(watch);
-            let error = stop.error(self.rules.deadline).at(job.request.url());
-            self.settle(place, Outcome::of(job, Err(error)), Traffic::default());
-        }
+        parked
     }
 
     /// Why no more jobs are taken, if that is so.
@@ -84,10 +79,8 @@ impl Schedule {
         mut state: MutexGuard<'a, Ledger>,
         fetched: Option<Fetched>,
     ) -> MutexGuard<'a, Ledger> {
-        // A job that panicked on its way is none that could be handed back.
-        let late = fetched.and_then(|(request, fault)| fault.is_none().then_some(request));
         let Some(claimant) = state.claimant.take() else {
-            state.late = late;
+            state.late = fetched;
             return state;
         };
         let source = match std::mem::replace(&mut state.source, SourceState::Closed) {
@@ -95,7 +88,7 @@ impl Schedule {
             SourceState::Lent | SourceState::Closed => None,
         };
         drop(state);
-        claimant.bring(late, source);
+        claimant.bring(fetched, source);
         self.lock()
     }
 
