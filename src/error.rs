@@ -130,7 +130,7 @@ impl Error {
         self.0.kind
     }
 
-    /// What the request was at when it failed.
+    /// What the request was at when it failed; `None` if it was not being sent.
     #[must_use]
     pub fn phase(&self) -> Option<Phase> {
         self.0.phase

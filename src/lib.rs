@@ -101,8 +101,8 @@ mod observer;
 mod error;
 mod wire;
 mod message;
-mod catch;
 mod log;
+mod catch;
 
 #[cfg(feature = "tls-no-provider")]
 pub use crate::connection::TlsConfig;

@@ -6,8 +6,9 @@
 /// Writes one debug line; without the feature `log`, nothing, at no cost.
 macro_rules! debug {
     ($($argument:tt)*) => {{
+        // A logger is the caller's code, and may panic.
         #[cfg(feature = "log")]
-        ::log::debug!(target: "fetchpool", $($argument)*);
+        let _ = $crate::catch::catch(|| ::log::debug!(target: "fetchpool", $($argument)*));
         #[cfg(not(feature = "log"))]
         if false {
             let _ = format_args!($($argument)*);

@@ -76,9 +76,16 @@ pub trait Observer: Send + Sync {
         let _ = (job, status, to);
     }
 
-    /// The job will be tried again, for the `number`-th time, after `wait`.
-    fn retry(&self, job: &Observed<'_>, number: u32, wait: Duration) {
-        let _ = (job, number, wait);
+    /// The job will be tried again, for the `number`-th time, after `wait`, because of what came
+    /// of it now.
+    fn retry(
+        &self,
+        job: &Observed<'_>,
+        number: u32,
+        wait: Duration,
+        because: Result<&Response, &Error>,
+    ) {
+        let _ = (job, number, wait, because);
     }
 
     /// The job is over. Called once for each job of a pool, before the caller can read it.
@@ -116,8 +123,14 @@ impl<T: Observer + ?Sized> Observer for std::sync::Arc<T> {
         (**self).redirect(job, status, to);
     }
 
-    fn retry(&self, job: &Observed<'_>, number: u32, wait: Duration) {
-        (**self).retry(job, number, wait);
+    fn retry(
+        &self,
+        job: &Observed<'_>,
+        number: u32,
+        wait: Duration,
+        because: Result<&Response, &Error>,
+    ) {
+        (**self).retry(job, number, wait, because);
     }
 
     fn outcome(&self, job: &Observed<'_>, result: Result<&Response, &Error>) {

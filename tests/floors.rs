@@ -1,7 +1,7 @@
 //! The house rules that the compiler does not check, read off `src/` token by token.
 //!
 //! - Imports point down only: map → pool → session → connection → observer → error →
-//!   wire → message → catch → log.
+//!   wire → message → log → catch.
 //! - Each third-party crate is named in one place, its door.
 //! - `wire` has no socket, clock, thread or stream.
 //! - A file is one idea: at most 450 lines, and its first line says what it is.
@@ -21,8 +21,8 @@ mod rust;
 
 /// From the ground up. A file names modules of its own floor and of those before it.
 const FLOORS: [&str; 10] = [
-    "log",
     "catch",
+    "log",
     "message",
     "wire",
     "error",
@@ -37,7 +37,7 @@ const FLOORS: [&str; 10] = [
 const ROOF: [&str; 2] = ["src/lib.rs", "src/internals.rs"];
 
 /// Each dependency, and the path prefixes of the files that may name it.
-const DOORS: [(&str, &[&str]); 13] = [
+const DOORS: [(&str, &[&str]); 14] = [
     ("base64", &["src/bin/fetchpool/"]),
     ("clap", &["src/bin/fetchpool/"]),
     ("ctrlc", &["src/bin/fetchpool/interrupt.rs"]),
@@ -51,6 +51,7 @@ const DOORS: [(&str, &[&str]); 13] = [
     // `Response::json` lives with the error that it may give, and has a bound to name.
     ("serde", &["src/message/json.rs", "src/error.rs", "src/bin/fetchpool/jsonl.rs"]),
     ("serde_json", &["src/message/json.rs", "src/bin/fetchpool/"]),
+    ("signal_hook", &["src/bin/fetchpool/interrupt.rs"]),
     ("url", &["src/message/target.rs"]),
     ("webpki_roots", &["src/connection/tls"]),
 ];
@@ -261,11 +262,15 @@ fn read(package: &Path, path: &str) -> String {
 
 /// The names under `[dependencies]`, as code spells them.
 fn dependencies(manifest: &str) -> BTreeSet<String> {
-    let lines =
-        manifest.lines().map(str::trim).skip_while(|line| *line != "[dependencies]").skip(1);
-    lines
-        .take_while(|line| !line.starts_with('['))
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| Some(line.split_once('=')?.0.trim().replace('-', "_")))
-        .collect()
+    let mut ours = false;
+    let mut all = BTreeSet::new();
+    for line in manifest.lines().map(str::trim).filter(|line| !line.starts_with('#')) {
+        if line.starts_with('[') {
+            // Also `[target.'cfg(unix)'.dependencies]`, and not `[dev-dependencies]`.
+            ours = line == "[dependencies]" || line.ends_with(".dependencies]");
+        } else if ours && let Some((name, _)) = line.split_once('=') {
+            all.insert(name.trim().replace('-', "_"));
+        }
+    }
+    all
 }

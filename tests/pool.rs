@@ -9,6 +9,7 @@
 //! - `errors`: a bad job is an outcome and takes no other with it
 //! - `retries`: retries, waits and rates
 //! - `session_thread`: one worker for one's own queues
+//! - `traps`: moments that are easily missed, and callers' code that does its worst
 //! - `values`: what is `Send`, and how much memory a batch takes
 
 mod support;
@@ -33,6 +34,8 @@ mod retries;
 mod session_thread;
 #[path = "pool/threads.rs"]
 mod threads;
+#[path = "pool/traps.rs"]
+mod traps;
 #[path = "pool/values.rs"]
 mod values;
 

@@ -76,7 +76,7 @@ impl fmt::Display for Expired {
         match self.clock {
             Clock::Request => write!(f, "the request's timeout of {limit:?} ran out"),
             Clock::Dns => write!(f, "the look-up's dns_timeout of {limit:?} ran out"),
-            Clock::Connect => write!(f, "the connect timeout of {limit:?} ran out"),
+            Clock::Connect => write!(f, "the connect_timeout of {limit:?} ran out"),
             Clock::FirstByte => {
                 write!(f, "no byte of a response within the first_byte_timeout of {limit:?}")
             }

@@ -49,9 +49,12 @@ pub(super) fn dial(
             })?
         }
     };
-    let connected = connect_any(&addresses, patience);
+    let connected = connect_any(&addresses, patience, times);
     let took = times.lap(|timings| &mut timings.connect);
-    if let Some(peer) = connected.as_ref().ok().and_then(|socket| socket.peer_addr().ok()) {
+    // Who was cancelled meanwhile may have been answered for already.
+    if !patience.interrupt.is_raised()
+        && let Some(peer) = connected.as_ref().ok().and_then(|socket| socket.peer_addr().ok())
+    {
         watched.tell(|observer, job| observer.connected(job, peer, took));
     }
     connected
@@ -59,10 +62,15 @@ pub(super) fn dial(
 
 /// Tries the addresses one after the other. Each may take its share of the time that is left, so
 /// that a dead first one leaves time for the second; what one does not use falls to the next.
-fn connect_any(addresses: &[SocketAddr], patience: &Patience<'_>) -> Result<TcpStream, Error> {
+fn connect_any(
+    addresses: &[SocketAddr],
+    patience: &Patience<'_>,
+    times: &Times<'_>,
+) -> Result<TcpStream, Error> {
+    let (so_far, since) = times.so_far();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "there is no address");
     for (tried, address) in addresses.iter().enumerate() {
-        if !patience.interrupt.watch_connect() {
+        if !patience.interrupt.watch_connect(so_far, since) {
             last = cancelled();
             break;
         }

@@ -10,8 +10,10 @@ use crate::message::Clock;
 /// The least that a transfer must move: so many bytes a second, on average over a window.
 ///
 /// It is counted from the moment there is a connection for the request, over what is sent and what
-/// is received, TLS and heads included; waiting for the response counts, too, as it does for
-/// curl's `--speed-limit`. The average is looked at ten times in a window.
+/// is received, heads and TLS records included, and anew for each hop of a redirect; waiting for the
+/// response counts, too, as it does for curl's `--speed-limit`. The average is looked at ten times in
+/// a window: windows below some 50 ms are coarse. A window of no length, or no bytes a second, is no
+/// rule.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LowSpeed {
@@ -70,6 +72,14 @@ impl Flow {
     /// The exchange begins.
     pub(super) fn begin(&self) {
         self.enter(Stage::Moving, true);
+    }
+
+    /// A new connection is being opened: nothing is due on it yet.
+    pub(super) fn rest(&self) {
+        self.stage.set(Stage::Idle);
+        if let Some(speed) = &self.speed {
+            speed.mark.set(None);
+        }
     }
 
     /// The request is out.
@@ -274,6 +284,15 @@ mod tests {
         flow.pause(MS(5_000));
         assert!(flow.left(now + MS(5_500)).is_ok());
         assert!(flow.left(now + MS(6_100)).is_err());
+    }
+
+    #[test]
+    fn while_a_connection_is_opened_nothing_is_due() {
+        let (flow, now) = flow(Some(100), Some(100), Some(100));
+        flow.rest();
+        assert_eq!(flow.left(now + MS(5_000)), Ok(None));
+        flow.begin();
+        assert!(flow.left(now + MS(5_000)).is_err());
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::fmt;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
-use crate::message::{Afterwards, CancelToken, OnCancel, Watch};
+use crate::message::{Afterwards, CancelToken, OnCancel, Timings, Watch};
 
 /// A flag that one thread raises and the waiting thread obeys.
 ///
@@ -29,7 +30,8 @@ pub(crate) trait GiveUp: Send + Sync {
 pub(crate) trait Abandon: Send + Sync {
     /// Takes away what the thread was at, while it certainly still is. What may take long, or is
     /// the caller's code, is given back to be done when no lock is held.
-    fn abandon(&self) -> Option<Afterwards>;
+    /// `timings` is how far it had come.
+    fn abandon(&self, timings: Timings) -> Option<Afterwards>;
 }
 
 #[derive(Default)]
@@ -50,7 +52,8 @@ enum WaitingFor {
     #[default]
     Nothing,
     Socket(Arc<TcpStream>),
-    Connect,
+    /// How far the request had come when it began to, and when that was.
+    Connect(Timings, Instant),
     Other(Arc<dyn GiveUp>),
 }
 
@@ -95,9 +98,9 @@ impl Interrupt {
     }
 
     /// From here on the thread blocks where it cannot be woken. `false` if it must not begin to.
-    pub(super) fn watch_connect(&self) -> bool {
+    pub(super) fn watch_connect(&self, timings: Timings, since: Instant) -> bool {
         let mut state = self.0.lock();
-        state.waiting_for = WaitingFor::Connect;
+        state.waiting_for = WaitingFor::Connect(timings, since);
         let may = !self.is_raised();
         if !may {
             state.waiting_for = WaitingFor::Nothing;
@@ -157,7 +160,10 @@ impl State {
                 wait.give_up();
                 None
             }
-            WaitingFor::Connect => self.abandon.as_ref()?.abandon(),
+            &WaitingFor::Connect(mut timings, since) => {
+                timings.connect = timings.connect.saturating_add(since.elapsed());
+                self.abandon.as_ref()?.abandon(timings)
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -15,13 +15,15 @@ use super::resolve::Resolver;
 use crate::catch::{Panicked, catch};
 
 /// One question, shared by those who ask it and the thread that finds out.
-pub(super) struct Query {
+struct Query {
     /// Who is asked; the system if nobody.
     resolver: Option<Arc<dyn Resolver>>,
     host: String,
     port: u16,
     answer: Mutex<Option<Answer>>,
     changed: Condvar,
+    /// Those who wait for the answer. Changed under the desk's lock only.
+    askers: AtomicUsize,
 }
 
 /// What the system said. Told to more than one, which an `io::Error` cannot be.
@@ -40,6 +42,7 @@ impl Query {
             port,
             answer: Mutex::new(None),
             changed: Condvar::new(),
+            askers: AtomicUsize::new(0),
         }
     }
 
@@ -54,15 +57,18 @@ impl Query {
 
     /// Finds out. Blocks for as long as it takes.
     fn find_out(&self) {
-        let ask = || match &self.resolver {
-            Some(resolver) => resolver.resolve(&self.host, self.port),
-            None => (self.host.as_str(), self.port).to_socket_addrs().map(Iterator::collect),
+        let ask = || {
+            let found = match &self.resolver {
+                Some(resolver) => resolver.resolve(&self.host, self.port),
+                None => (self.host.as_str(), self.port).to_socket_addrs().map(Iterator::collect),
+            };
+            // Also how the error prints may be the caller's code.
+            found.map_or_else(
+                |error| Answer::Failure(error.kind(), error.to_string()),
+                Answer::Addresses,
+            )
         };
-        let answer = match catch(ask) {
-            Ok(Ok(addresses)) => Answer::Addresses(addresses),
-            Ok(Err(error)) => Answer::Failure(error.kind(), error.to_string()),
-            Err(panicked) => Answer::Panicked(panicked),
-        };
+        let answer = catch(ask).unwrap_or_else(Answer::Panicked);
         *lock(&self.answer) = Some(answer);
         self.changed.notify_all();
     }
@@ -80,10 +86,16 @@ impl fmt::Display for ResolverPanicked {
 
 impl std::error::Error for ResolverPanicked {}
 
-/// One thread that waits for the answer to a question.
+/// One thread that waits for the answer to a question. As long as it lives, the question is wanted.
 pub(super) struct Asker {
-    pub(super) query: Arc<Query>,
-    pub(super) gave_up: AtomicBool,
+    query: Arc<Query>,
+    gave_up: AtomicBool,
+}
+
+impl Drop for Asker {
+    fn drop(&mut self) {
+        LOOKUPS.let_go(&self.query);
+    }
 }
 
 impl GiveUp for Asker {
@@ -96,6 +108,16 @@ impl GiveUp for Asker {
 }
 
 impl Asker {
+    /// Asks the question about this host: the one that is being answered, or a new one.
+    pub(super) fn ask(
+        resolver: Option<&Arc<dyn Resolver>>,
+        host: &str,
+        port: u16,
+    ) -> io::Result<Self> {
+        let query = LOOKUPS.submit(resolver, host, port)?;
+        Ok(Self { query, gave_up: AtomicBool::new(false) })
+    }
+
     pub(super) fn wait(&self, patience: &Patience<'_>) -> io::Result<Vec<SocketAddr>> {
         let mut answer = lock(&self.query.answer);
         loop {
@@ -123,7 +145,11 @@ impl Asker {
 
 /// The threads of the process that look names up. They start when there is work and end when
 /// there has been none for a while.
-pub(super) struct Lookups {
+///
+/// A look-up cannot be ended from outside. One that nobody waits for any more is *abandoned*: its
+/// thread does not count as one that works, so that dead names do not stand in the way of others,
+/// and whoever asks for its host again is given a look-up of their own.
+struct Lookups {
     desk: Mutex<Desk>,
     work: Condvar,
 }
@@ -131,18 +157,27 @@ pub(super) struct Lookups {
 struct Desk {
     waiting: VecDeque<Arc<Query>>,
     running: Vec<Arc<Query>>,
+    /// Threads that work or are idle.
     threads: usize,
     idle: usize,
+    /// Threads whose look-up nobody waits for.
+    abandoned: usize,
 }
 
-pub(super) static LOOKUPS: Lookups = Lookups {
-    desk: Mutex::new(Desk { waiting: VecDeque::new(), running: Vec::new(), threads: 0, idle: 0 }),
+static LOOKUPS: Lookups = Lookups {
+    desk: Mutex::new(Desk {
+        waiting: VecDeque::new(),
+        running: Vec::new(),
+        threads: 0,
+        idle: 0,
+        abandoned: 0,
+    }),
     work: Condvar::new(),
 };
 
 impl Lookups {
-    /// The question about this host: the one that is being answered, or a new one.
-    pub(super) fn submit(
+    /// The question about this host, with one asker more.
+    fn submit(
         &'static self,
         resolver: Option<&Arc<dyn Resolver>>,
         host: &str,
@@ -155,36 +190,66 @@ impl Lookups {
             .chain(&desk.running)
             .find(|query| query.is_for(resolver, host, port));
         if let Some(query) = asked {
+            query.askers.fetch_add(1, Ordering::Relaxed);
             return Ok(Arc::clone(query));
         }
-        if desk.idle <= desk.waiting.len() && desk.threads < MAX_THREADS {
-            let name = "fetchpool-dns".to_owned();
-            match thread::Builder::new().name(name).spawn(|| self.run()) {
-                Ok(_) => desk.threads = desk.threads.saturating_add(1),
+        if desk.idle <= desk.waiting.len() && desk.may_start() {
+            match self.start(&mut desk) {
+                Ok(()) => {}
                 // Those that run already will get to it.
-                Err(_) if desk.threads > 0 => {}
+                Err(_) if desk.threads > 0 || desk.abandoned > 0 => {}
                 Err(error) => return Err(error),
             }
         }
         let query = Arc::new(Query::new(resolver, host, port));
+        query.askers.fetch_add(1, Ordering::Relaxed);
         desk.waiting.push_back(Arc::clone(&query));
         self.work.notify_one();
         Ok(query)
+    }
+
+    /// One asker less. A question that nobody asks any more is not begun, or abandoned.
+    fn let_go(&'static self, query: &Arc<Query>) {
+        let mut desk = lock(&self.desk);
+        if query.askers.fetch_sub(1, Ordering::Relaxed) > 1 {
+            return;
+        }
+        desk.waiting.retain(|waiting| !Arc::ptr_eq(waiting, query));
+        if desk.take_running(query) {
+            desk.threads = desk.threads.saturating_sub(1);
+            desk.abandoned = desk.abandoned.saturating_add(1);
+            if !desk.waiting.is_empty() && desk.idle == 0 && desk.may_start() {
+                // What waited for this one's thread need not wait any longer.
+                let _ = self.start(&mut desk);
+            }
+        }
+    }
+
+    fn start(&'static self, desk: &mut Desk) -> io::Result<()> {
+        thread::Builder::new().name("fetchpool-dns".to_owned()).spawn(|| self.run())?;
+        desk.threads = desk.threads.saturating_add(1);
+        Ok(())
     }
 
     fn run(&self) {
         let mut desk = lock(&self.desk);
         loop {
             if let Some(query) = desk.waiting.pop_front() {
-                // Nobody holds it but this thread: all who asked have given up.
-                if Arc::strong_count(&query) == 1 {
-                    continue;
-                }
                 desk.running.push(Arc::clone(&query));
                 drop(desk);
                 query.find_out();
                 desk = lock(&self.desk);
-                desk.running.retain(|running| !Arc::ptr_eq(running, &query));
+                if !desk.take_running(&query) {
+                    desk.abandoned = desk.abandoned.saturating_sub(1);
+                    if desk.threads >= MAX_THREADS {
+                        return;
+                    }
+                    desk.threads = desk.threads.saturating_add(1);
+                }
+                drop(desk);
+                // The last of it may be the end of the caller's resolver.
+                let _ = catch(|| drop(query));
+                desk = lock(&self.desk);
                 continue;
             }
             desk.idle = desk.idle.saturating_add(1);
@@ -200,15 +265,30 @@ impl Lookups {
     }
 }
 
+impl Desk {
+    const fn may_start(&self) -> bool {
+        self.threads < MAX_THREADS && self.threads.saturating_add(self.abandoned) < MOST_THREADS
+    }
+
+    /// Takes a question out of those that are being answered, if it is there. Whoever calls this
+    /// holds it as well, so that it does not end under the lock.
+    fn take_running(&mut self, query: &Arc<Query>) -> bool {
+        let place = self.running.iter().position(|running| Arc::ptr_eq(running, query));
+        place.map(|place| self.running.swap_remove(place)).is_some()
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Poison is ignored: no code of ours that can panic runs under these locks.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Names that are looked up at the same time, in the whole process. A name server that does not
-/// answer holds a thread for some 5 to 40 s, so that there must be more of them than a list of
-/// URLs is likely to name dead hosts.
+/// Names that are looked up at the same time, in the whole process, for somebody who waits. A name
+/// server that does not answer holds a thread for some 5 to 40 s, so that there must be more of
+/// them than a list of URLs is likely to name dead hosts.
 const MAX_THREADS: usize = 64;
+/// The same, with those that nobody waits for any more.
+const MOST_THREADS: usize = 256;
 const IDLE: Duration = Duration::from_secs(10);
 
 #[cfg(test)]
@@ -224,8 +304,12 @@ mod tests {
 
     /// Asks a question that nobody answers.
     fn unanswered() -> Arc<Asker> {
-        let query = Arc::new(Query::new(None, "never.invalid", 0));
-        Arc::new(Asker { query, gave_up: AtomicBool::new(false) })
+        asker_of(&Arc::new(Query::new(None, "never.invalid", 0)))
+    }
+
+    fn asker_of(query: &Arc<Query>) -> Arc<Asker> {
+        query.askers.fetch_add(1, Ordering::Relaxed);
+        Arc::new(Asker { query: Arc::clone(query), gave_up: AtomicBool::new(false) })
     }
 
     fn with_patience<T>(
@@ -249,7 +333,7 @@ mod tests {
     #[test]
     fn a_raised_interrupt_ends_the_wait_of_one_and_not_of_the_others() {
         let first = unanswered();
-        let second = Asker { query: Arc::clone(&first.query), gave_up: AtomicBool::new(false) };
+        let second = asker_of(&first.query);
         let interrupt = Interrupt::default();
         interrupt.watch_wait(Arc::clone(&first));
         let raiser = interrupt.clone();

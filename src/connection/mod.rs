@@ -71,6 +71,7 @@ impl Connection {
             let detail = "this program was built without TLS (feature `tls` of fetchpool)";
             return Err(Error::new(ErrorKind::Tls, detail).during(Phase::Setup));
         }
+        patience.flow.rest();
         let mut times = Times::new(timings);
         let tcp = dial::dial(target, dialing, patience, watched, &mut times)?;
         let peer = tcp.peer_addr().ok();
@@ -282,6 +283,8 @@ impl Connection {
             }
             let paused = sink.pause(&patience)?;
             if !paused.is_zero() {
+                // What was waited for meanwhile was something else.
+                patience.interrupt.watch_socket(self.stream.tcp());
                 patience = patience.after_pause(paused);
             }
         }

@@ -11,16 +11,15 @@ use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use super::lookups::{Asker, LOOKUPS};
+use super::lookups::Asker;
 use super::patience::Patience;
 
 /// Looks host names up, in the place of the system's resolver.
 ///
 /// It is called on a thread of its own, and may block: when the time of the request is up, or it is
-/// cancelled, the request does not wait for it any longer. At most 64 look-ups run at a time in
-/// the process. Those who ask for the same host and port while it is being looked up get the same
+/// cancelled, the request does not wait for it any longer. At most 64 look-ups that somebody waits
+/// for run at a time in the process, and at most 256 in all. Those who ask for the same host and port while it is being looked up get the same
 /// answer. A panic in it is the outcome of the jobs that wait for it. Hosts written as addresses
 /// never come to it.
 ///
@@ -72,8 +71,9 @@ pub(super) fn lookup(
     port: u16,
     patience: &Patience<'_>,
 ) -> io::Result<Vec<SocketAddr>> {
-    let query = LOOKUPS.submit(resolver, host, port)?;
-    let asker = Arc::new(Asker { query, gave_up: AtomicBool::new(false) });
+    // Also an answer that is there at once is too late when there is no time at all.
+    patience.left()?;
+    let asker = Arc::new(Asker::ask(resolver, host, port)?);
     patience.interrupt.watch_wait(Arc::clone(&asker));
     let answer = asker.wait(patience);
     patience.interrupt.watch_nothing();

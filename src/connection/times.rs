@@ -15,6 +15,11 @@ impl<'a> Times<'a> {
         Self { timings, last: Instant::now() }
     }
 
+    /// What has been counted, and since when the time is that has not.
+    pub(super) const fn so_far(&self) -> (Timings, Instant) {
+        (*self.timings, self.last)
+    }
+
     /// How long it was.
     pub(super) fn lap(&mut self, phase: fn(&mut Timings) -> &mut Duration) -> Duration {
         let now = Instant::now();

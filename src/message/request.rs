@@ -230,6 +230,13 @@ impl Request {
         self
     }
 
+    /// Takes its [`cancel_token`](Self::cancel_token) away: what a cancelled request needs before it
+    /// can be sent again.
+    pub fn without_cancel_token(mut self) -> Self {
+        self.cancel = None;
+        self
+    }
+
     /// The method.
     #[must_use]
     pub const fn method(&self) -> &Method {

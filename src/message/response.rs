@@ -25,6 +25,7 @@ use super::{Headers, Link, Timings};
 /// }
 /// # Ok::<(), fetchpool::Error>(())
 /// ```
+#[derive(Clone)]
 pub struct Response {
     pub(crate) status: u16,
     pub(crate) version: Version,

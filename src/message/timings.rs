@@ -9,8 +9,8 @@ use std::time::Duration;
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timings {
-    /// From the moment the job was taken off the queue to the moment a worker began it: waiting
-    /// for a rate, or for a retry to become due.
+    /// From the moment the job was taken off the queue to the moment a worker began its last try:
+    /// waiting for a retry to become due, or for a rate if another job was faster.
     pub queued: Duration,
     /// Looking the host name up.
     pub dns: Duration,
@@ -31,7 +31,8 @@ pub struct Timings {
 }
 
 impl Timings {
-    /// All phases together, without `queued`: what the request's `timeout` is held against.
+    /// All phases together, without `queued`: what the request's `timeout` is held against, but for
+    /// time in which a pool's `body_budget` held the body up, which is in `receiving`.
     #[must_use]
     pub fn total(&self) -> Duration {
         [self.dns, self.connect, self.tls, self.sending, self.waiting, self.receiving]

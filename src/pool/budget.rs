@@ -19,8 +19,15 @@ pub(super) struct Budget {
 }
 
 impl Budget {
-    pub(super) const fn new(limit: u64) -> Self {
+    pub(super) fn new(limit: u64) -> Self {
+        // With nothing at all, nothing would ever be started.
+        let limit = limit.max(1);
         Self { limit, used: 0, waiting: BTreeSet::new(), exempt: None }
+    }
+
+    /// From now on there is no limit.
+    pub(super) const fn lift(&mut self) {
+        self.limit = u64::MAX;
     }
 
     /// Whether no further job should be started.
@@ -99,6 +106,18 @@ mod tests {
         assert!(!budget.take(1, 10, true), "the other one can be read now");
         budget.let_go(20);
         assert!(budget.take(1, 10, false));
+    }
+
+    #[test]
+    fn no_budget_at_all_is_enough_for_one_body_after_the_other() {
+        let mut budget = Budget::new(0);
+        assert!(!budget.is_spent());
+        assert!(budget.take(1, 100, false));
+        budget.give_back(1, 100);
+        budget.keep(100);
+        assert!(budget.is_spent());
+        budget.let_go(100);
+        assert!(!budget.is_spent());
     }
 
     #[test]

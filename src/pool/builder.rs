@@ -8,17 +8,19 @@ use std::time::{Duration, Instant};
 use super::Pool;
 use super::budget::Budget;
 use super::crew::{Crew, Plan};
+use super::intake::source;
 use super::ledger::Rules;
+use super::lists::{Exceptions, Responses};
 use super::outcome::{Outcome, ThreadException, ThreadResponse};
 use super::pace::Pace;
-use super::queue::{Next, Source, source};
+use super::queue::{Next, Source};
 use super::retry::RetryPolicy;
 use super::setup::{HookResult, Setup};
 use super::stop::{OnError, Stop};
 use super::views::Views;
 use crate::connection::Deadline;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::{Clock, Request};
+use crate::message::{CancelToken, Clock, Request};
 use crate::observer::Observer;
 use crate::session::SessionConfig;
 
@@ -47,6 +49,7 @@ pub struct PoolBuilder {
     deadline: Option<Duration>,
     on_error: OnError,
     observer: Option<Arc<dyn Observer>>,
+    token: Option<CancelToken>,
     stack_size: Option<usize>,
     rate: Option<f64>,
     retry: Option<RetryPolicy>,
@@ -122,6 +125,7 @@ impl PoolBuilder {
             deadline: None,
             on_error: OnError::Continue,
             observer: None,
+            token: None,
             stack_size: None,
             rate: None,
             retry: None,
@@ -177,10 +181,18 @@ impl PoolBuilder {
         self
     }
 
-    /// Where the jobs come from: a list, any iterator, or the receiving end of a channel. A job
-    /// is taken when a worker is free for it, never earlier, so that an iterator may be endless
-    /// and a channel may stay open; the pool is done when the iterator ends, or every sender is
-    /// dropped, and every job has its outcome.
+    /// Where the jobs come from: a list, any iterator, the receiving end of a channel, or what
+    /// another pool has handed back ([`Unpulled`](crate::Unpulled)). A job is taken when a worker is
+    /// free for it, never earlier, so that an iterator may be endless and a channel may stay open;
+    /// the pool is done when the iterator ends, or every sender is dropped, and every job has its
+    /// outcome.
+    ///
+    /// A channel of [`Request`]s, of URLs as `String` or `&'static str`, or of [`ThreadException`]s is
+    /// waited for so that the wait can be ended. An iterator of the caller's own that waits, a
+    /// channel of other things among them, ends when it ends.
+    ///
+    /// Whoever sends into a bounded channel from the loop that reads the outcomes may wait for
+    /// itself: the channel is full until outcomes are read. Use an unbounded one there.
     pub fn job_queue<I>(mut self, queue: I) -> Self
     where
         I: IntoIterator + 'static,
@@ -248,6 +260,13 @@ impl PoolBuilder {
         self
     }
 
+    /// What may cancel the whole pool: when [`CancelToken::cancel`] is called, from any thread, that
+    /// is as [`Pool::cancel`]. For a signal handler, a hook, or a group of pools. Default: nothing.
+    pub fn cancel_token(mut self, token: &CancelToken) -> Self {
+        self.token = Some(token.clone());
+        self
+    }
+
     /// Who is told what the jobs are at, as it happens. Default: nobody, at no cost.
     pub fn observer(mut self, observer: impl Observer + 'static) -> Self {
         self.observer = Some(Arc::new(observer));
@@ -287,10 +306,12 @@ impl PoolBuilder {
 
     /// Starts the pool, or hands its jobs back.
     fn start(mut self) -> Result<Pool, (Error, Box<dyn Source>)> {
+        let token = self.token.take();
         let jobs = self.source.take().unwrap_or_else(|| source(std::iter::empty::<Request>()));
         match self.plan() {
-            Ok(plan) => Crew::start(jobs, plan)
-                .map(|(crew, outcomes)| Pool::new(Arc::clone(&crew), Views::new(crew, outcomes))),
+            Ok(plan) => Crew::start(jobs, plan).map(|(crew, outcomes)| {
+                Pool::new(Arc::clone(&crew), Views::new(crew, outcomes), token.as_ref())
+            }),
             Err(error) => Err((error, jobs)),
         }
     }
@@ -382,7 +403,7 @@ impl PoolBuilder {
         }
         responses.sort_by_key(ThreadResponse::index);
         exceptions.sort_by_key(ThreadException::index);
-        (Responses(responses.into_iter()), Exceptions(exceptions.into_iter()))
+        (Responses::of(responses), Exceptions::of(exceptions))
     }
 }
 
@@ -390,50 +411,16 @@ impl fmt::Debug for PoolBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PoolBuilder")
             .field("num_threads", &self.threads)
+            .field("ordered", &self.ordered)
+            .field("outcome_capacity", &self.capacity)
+            .field("body_budget", &self.body_budget)
+            .field("deadline", &self.deadline)
+            .field("on_error", &self.on_error)
             .field("session", &self.setup.config)
             .field("rate", &self.rate)
             .field("retry", &self.retry)
             .finish_non_exhaustive()
     }
-}
-
-macro_rules! list {
-    ($(#[$doc:meta])* $name:ident, $item:ident) => {
-        $(#[$doc])*
-        #[derive(Debug)]
-        #[must_use]
-        pub struct $name(std::vec::IntoIter<$item>);
-
-        impl Iterator for $name {
-            type Item = $item;
-
-            fn next(&mut self) -> Option<$item> {
-                self.0.next()
-            }
-
-            fn size_hint(&self) -> (usize, Option<usize>) {
-                self.0.size_hint()
-            }
-        }
-
-        impl ExactSizeIterator for $name {}
-        impl std::iter::FusedIterator for $name {}
-
-        impl DoubleEndedIterator for $name {
-            fn next_back(&mut self) -> Option<$item> {
-                self.0.next_back()
-            }
-        }
-    };
-}
-
-list! {
-    /// The responses of a `map`, in the order of the requests.
-    Responses, ThreadResponse
-}
-list! {
-    /// The exceptions of a `map`, in the order of the requests.
-    Exceptions, ThreadException
 }
 
 /// Four times the largest body that a session takes by default.

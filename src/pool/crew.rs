@@ -1,10 +1,9 @@
 //! The workers of a pool: how they start, what they have in common, and how they are ended.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::sync::mpsc::{Receiver, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
-use std::thread::{Builder, JoinHandle};
+use std::sync::{Arc, Weak};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
@@ -16,6 +15,7 @@ use super::pace::Pace;
 use super::parked::Parked;
 use super::queue::Source;
 use super::retry::RetryPolicy;
+use super::roll::Roll;
 use super::schedule::{Next, Schedule};
 use super::setup::Setup;
 use super::share::Share;
@@ -26,7 +26,7 @@ use crate::catch::catch;
 use crate::connection::{Abandon, GiveUp, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Afterwards, OnCancel, Response};
+use crate::message::{Afterwards, OnCancel, Response, Timings};
 use crate::observer::Observed;
 use crate::session::Traffic;
 
@@ -47,19 +47,7 @@ pub(super) struct Crew {
     setup: Setup,
     retry: Option<RetryPolicy>,
     stack_size: Option<usize>,
-    roll: Mutex<Roll>,
-    left: Condvar,
-}
-
-/// Who has been started.
-#[derive(Default)]
-struct Roll {
-    started: usize,
-    /// Of those at work, how to end what they wait for.
-    at_work: BTreeMap<usize, Interrupt>,
-    /// Of those at work and those that have left in good order.
-    handles: BTreeMap<usize, JoinHandle<()>>,
-    cancelled: bool,
+    pub(super) roll: Roll,
 }
 
 impl Crew {
@@ -78,8 +66,7 @@ impl Crew {
             setup: plan.setup,
             retry: plan.retry,
             stack_size: plan.stack_size,
-            roll: Mutex::default(),
-            left: Condvar::new(),
+            roll: Roll::default(),
         });
         for started in 0..initial {
             if let Err(error) = crew.start_worker() {
@@ -88,7 +75,7 @@ impl Crew {
                     return Err((fault.because(error), crew.schedule.take_source()));
                 }
                 // Those that have started do all the work.
-                crew.schedule.could_not_start(initial.saturating_sub(started));
+                crew.could_not_start(initial.saturating_sub(started));
                 break;
             }
         }
@@ -96,29 +83,20 @@ impl Crew {
     }
 
     fn start_worker(self: &Arc<Self>) -> io::Result<()> {
-        let mut roll = self.roll();
-        let id = roll.started;
-        let interrupt = Interrupt::default();
-        if roll.cancelled {
-            // It waits for nothing yet, so that nothing is left to be done.
-            drop(interrupt.raise());
-        }
-        let mut builder = Builder::new().name(format!("fetchpool-{id}"));
-        if let Some(bytes) = self.stack_size {
-            builder = builder.stack_size(bytes);
-        }
-        let (crew, own) = (Arc::clone(self), interrupt.clone());
-        let handle = builder.spawn(move || crew.work(id, own))?;
-        roll.handles.insert(id, handle);
-        roll.at_work.insert(id, interrupt);
-        roll.started = roll.started.saturating_add(1);
-        Ok(())
+        self.roll.start(|id, interrupt| {
+            let mut builder = Builder::new().name(format!("fetchpool-{id}"));
+            if let Some(bytes) = self.stack_size {
+                builder = builder.stack_size(bytes);
+            }
+            let crew = Arc::clone(self);
+            builder.spawn(move || crew.work(id, interrupt))
+        })
     }
 
     /// The life of a worker.
     fn work(self: Arc<Self>, id: usize, interrupt: Interrupt) {
-        let _leaving = Leaving(&self, id);
         let berth = Arc::new(Berth { crew: Arc::downgrade(&self), id, seat: Seat::default() });
+        let _leaving = Leaving(&self, &berth);
         interrupt.on_abandon(Arc::clone(&berth) as Arc<dyn Abandon>);
         let waker = Arc::new(Waker(Arc::downgrade(&self)));
         let mut worker = Worker::new(&self.setup, self.retry.as_ref(), interrupt);
@@ -139,7 +117,7 @@ impl Crew {
             let claim = Claim::new(taken.job, &berth.seat, &self);
             drop(taken.watch);
             if taken.start_another && self.start_worker().is_err() {
-                self.schedule.could_not_start(1);
+                self.could_not_start(1);
             }
             let share = Share::new(&self.schedule, index, &waker);
             worker.serve(claim, self.schedule.rules.deadline, Some(&share));
@@ -201,7 +179,7 @@ impl Crew {
         }
         if self.schedule.settle(from, Outcome::of(job, result), traffic) {
             debug!("there were too many failures");
-            self.cancel();
+            self.cancel(Stop::Failures);
         }
     }
 
@@ -222,79 +200,56 @@ impl Crew {
     }
 
     /// Takes no more jobs, and ends what each worker waits for. Does not wait.
-    pub(super) fn cancel(&self) {
-        self.stop(Stop::Cancelled);
-        let interrupts: Vec<Interrupt> = {
-            let mut roll = self.roll();
-            roll.cancelled = true;
-            roll.at_work.values().cloned().collect()
-        };
-        // Without the lock: a worker that cannot be woken is taken off the roll.
+    pub(super) fn cancel(&self, why: Stop) {
+        self.stop(why);
+        // Without a lock: a worker that cannot be woken is taken off the roll.
+        let interrupts = self.roll.cancel();
         let rest: Vec<Afterwards> = interrupts.iter().filter_map(Interrupt::raise).collect();
         rest.into_iter().for_each(|rest| rest());
     }
 
-    /// Goes on without a worker that cannot be woken; answers for its job.
-    fn go_on_without(self: &Arc<Self>, id: usize, job: Job) {
-        self.take_off(id, false);
+    /// Takes no more jobs, and waits for those that were taken, but no longer than this. Whether
+    /// they have their outcomes.
+    pub(super) fn drain(&self, limit: Duration) -> bool {
+        self.stop(Stop::Closed);
+        let start = Instant::now();
+        loop {
+            let left = limit.saturating_sub(start.elapsed());
+            // At the pool's own deadline what waits is answered: there may be no worker to see it.
+            let wait = self.left().map_or(left, |deadline| left.min(deadline));
+            if self.schedule.wait_for_end(wait) {
+                return true;
+            }
+            if wait == left {
+                return false;
+            }
+        }
+    }
+
+    /// Goes on without a worker that cannot be woken; answers for its job, and starts another one
+    /// in its place.
+    fn go_on_without(self: &Arc<Self>, id: usize, job: Job, timings: Timings) {
+        self.schedule.is_gone(true);
+        self.roll.give_up(id);
         let error = Error::new(ErrorKind::Cancelled, "").during(Phase::Connect);
-        let error = error.at(job.request.url());
+        let mut error = error.at(job.request.url()).after(timings);
+        if let Some(began) = job.began {
+            error.set_queued(began.saturating_duration_since(job.taken));
+        }
         self.settle(job, Err(error), Place::InFlight, Traffic::default());
         self.replace();
     }
 
     fn replace(self: &Arc<Self>) {
-        if self.schedule.is_to_be_replaced() && self.start_worker().is_err() {
-            self.schedule.could_not_start(1);
+        if self.schedule.wants_another() && self.start_worker().is_err() {
+            self.could_not_start(1);
         }
     }
 
-    fn take_off(&self, id: usize, keep_handle: bool) {
-        let mut roll = self.roll();
-        roll.at_work.remove(&id);
-        if !keep_handle {
-            roll.handles.remove(&id);
+    fn could_not_start(&self, workers: usize) {
+        if !self.schedule.could_not_start(workers) {
+            self.stop(Stop::NoThread);
         }
-        self.left.notify_all();
-    }
-
-    /// Waits until every thread has ended, but for those that cannot be woken and were given up.
-    pub(super) fn join(&self) {
-        let mut roll = self.roll();
-        while !roll.at_work.is_empty() {
-            roll = self.left.wait(roll).unwrap_or_else(PoisonError::into_inner);
-        }
-        let handles = std::mem::take(&mut roll.handles);
-        drop(roll);
-        for handle in handles.into_values() {
-            // A panic of a worker is the outcome of its job already.
-            let _ = handle.join();
-        }
-    }
-
-    /// Waits until every thread has ended, but no longer than this.
-    pub(super) fn join_within(&self, limit: Duration) {
-        let start = Instant::now();
-        let mut roll = self.roll();
-        while !roll.at_work.is_empty() {
-            let left = limit.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return;
-            }
-            let waited = self.left.wait_timeout(roll, left);
-            roll = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-    }
-
-    /// How many threads were started, and how many have not ended.
-    pub(super) fn count(&self) -> (usize, usize) {
-        let roll = self.roll();
-        (roll.started, roll.at_work.len())
-    }
-
-    fn roll(&self) -> MutexGuard<'_, Roll> {
-        // Poison is ignored: nothing that can panic runs under this lock.
-        self.roll.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -317,11 +272,11 @@ struct Berth {
 }
 
 impl Abandon for Berth {
-    fn abandon(&self) -> Option<Afterwards> {
+    fn abandon(&self, timings: Timings) -> Option<Afterwards> {
         // The worker itself keeps the crew alive.
         let crew = self.crew.upgrade()?;
         let (id, job) = (self.id, self.seat.abandon()?);
-        Some(Box::new(move || crew.go_on_without(id, job)))
+        Some(Box::new(move || crew.go_on_without(id, job, timings)))
     }
 }
 
@@ -338,6 +293,16 @@ impl OnCancel for Held {
     }
 }
 
+/// A pool, as its token sees it.
+pub(super) struct Whole(pub(super) Weak<Crew>);
+
+impl OnCancel for Whole {
+    fn cancelled(&self) -> Option<Afterwards> {
+        let crew = self.0.upgrade()?;
+        Some(Box::new(move || crew.cancel(Stop::Cancelled)))
+    }
+}
+
 /// Wakes the bodies that wait for memory.
 pub(super) struct Waker(Weak<Crew>);
 
@@ -350,13 +315,21 @@ impl GiveUp for Waker {
 }
 
 /// Takes a worker off the roll when it ends, however it ends.
-struct Leaving<'a>(&'a Arc<Crew>, usize);
+struct Leaving<'a>(&'a Arc<Crew>, &'a Berth);
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        self.0.take_off(self.1, true);
-        if std::thread::panicking() {
-            self.0.replace();
+        let Self(crew, berth) = self;
+        let panicked = std::thread::panicking();
+        if berth.seat.is_lost() {
+            crew.schedule.has_ended();
+        } else {
+            crew.roll.leave(berth.id, panicked);
+            if !panicked {
+                return;
+            }
+            crew.schedule.is_gone(false);
         }
+        crew.replace();
     }
 }

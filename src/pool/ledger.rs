@@ -59,6 +59,9 @@ pub(super) struct Ledger {
     pub(super) waiting: usize,
     pub(super) threads: usize,
     pub(super) max_threads: usize,
+    /// Workers that could not be woken and were done without. They end by themselves, and until
+    /// then are threads all the same: as many again as there may be workers, and no more.
+    pub(super) given_up: usize,
 }
 
 /// A job, and whether one more worker should be started beside the one that runs it.
@@ -94,6 +97,7 @@ impl Ledger {
             waiting: 0,
             threads: 0,
             max_threads: 0,
+            given_up: 0,
         }
     }
 
@@ -123,14 +127,23 @@ impl Ledger {
             SourceState::Lent => true,
             SourceState::Closed => false,
         };
-        // Workers without a job wait here, ask the source, or have only just been started.
-        let all_busy = usize::try_from(self.stats.in_flight).is_ok_and(|n| n >= self.threads);
-        let start_another =
-            more && all_busy && self.threads < self.max_threads && self.stop.is_none();
-        if start_another {
-            self.threads = self.threads.saturating_add(1);
-        }
+        let start_another = more && self.stop.is_none() && self.count_another();
         Taken { job, start_another, watch }
+    }
+
+    /// Counts one worker more, if there is nobody free and there may be one more.
+    pub(super) fn count_another(&mut self) -> bool {
+        // Workers without a job wait here, ask the source, or have only just been started. Where
+        // jobs wait to become due there is one worker more: the source may hold the other one up.
+        let due_later = usize::from(!self.parked.is_empty());
+        let busy = usize::try_from(self.stats.in_flight).unwrap_or(usize::MAX);
+        let all_busy = busy.saturating_add(due_later) >= self.threads;
+        let most = self.max_threads.saturating_mul(2);
+        let may =
+            self.threads < self.max_threads && self.threads.saturating_add(self.given_up) < most;
+        let counted = all_busy && may;
+        self.threads = self.threads.saturating_add(usize::from(counted));
+        counted
     }
 
     pub(super) fn keep_pace(&mut self, now: Instant) {
@@ -172,10 +185,13 @@ impl Ledger {
         let count =
             if settled.is_response { &mut self.stats.responses } else { &mut self.stats.failed };
         *count = count.saturating_add(1);
-        if settled.is_failure {
+        if settled.is_cancelled {
+            self.stats.cancelled = self.stats.cancelled.saturating_add(1);
+        } else if !settled.is_response {
             self.failures = self.failures.saturating_add(1);
         }
-        settled.is_failure && self.failures >= self.rules.max_failed && self.stop.is_none()
+        let is_failure = !settled.is_response && !settled.is_cancelled;
+        is_failure && self.failures >= self.rules.max_failed && self.stop.is_none()
     }
 
     /// A view has taken an outcome out of the queue.
@@ -199,7 +215,8 @@ impl Ledger {
     /// Whether there is nothing left for a worker to do, and will not be.
     pub(super) fn has_no_work(&self) -> bool {
         let no_more = self.stop.is_some() || matches!(self.source, SourceState::Closed);
-        let may_come_back = self.rules.may_park && self.stats.in_flight > 0;
+        let may_come_back =
+            self.rules.may_park && self.stats.in_flight > 0 && self.stop <= Some(Stop::Closed);
         no_more && self.parked.is_empty() && !may_come_back
     }
 
@@ -232,8 +249,8 @@ pub(super) struct Settled {
     pub(super) index: u64,
     pub(super) bytes: u64,
     pub(super) is_response: bool,
-    /// It is an exception, and not one that was asked for.
-    pub(super) is_failure: bool,
+    /// It is an exception that was asked for.
+    pub(super) is_cancelled: bool,
 }
 
 impl Settled {
@@ -242,9 +259,9 @@ impl Settled {
             index: outcome.index(),
             bytes: outcome.body_bytes(),
             is_response: outcome.is_response(),
-            is_failure: match outcome {
+            is_cancelled: match outcome {
                 Outcome::Response(_) => false,
-                Outcome::Exception(exception) => !exception.is_cancelled(),
+                Outcome::Exception(exception) => exception.is_cancelled(),
             },
         }
     }

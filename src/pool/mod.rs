@@ -11,13 +11,16 @@ mod builder;
 mod claim;
 mod crew;
 mod fetch;
+mod intake;
 mod job;
 mod ledger;
+mod lists;
 mod outcome;
 mod pace;
 mod parked;
 mod queue;
 mod retry;
+mod roll;
 mod schedule;
 mod setup;
 mod share;
@@ -30,10 +33,12 @@ mod worker;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-pub use self::builder::{Exceptions, PoolBuilder, Responses};
-use self::crew::Crew;
+pub use self::builder::PoolBuilder;
+use self::crew::{Crew, Whole};
+pub use self::lists::{Exceptions, Responses};
 pub use self::outcome::{Outcome, ThreadException, ThreadResponse};
 pub use self::retry::RetryPolicy;
 pub use self::setup::HookResult;
@@ -42,7 +47,8 @@ pub use self::stop::OnError;
 use self::stop::Stop;
 pub use self::thread::SessionThread;
 pub use self::unpulled::Unpulled;
-use self::views::{Views, Want};
+use self::views::{TimedOut, Views, Want};
+use crate::message::{CancelToken, OnCancel, Watch};
 
 /// Worker threads that each own a keep-alive [`Session`](crate::Session), and take jobs from one
 /// queue.
@@ -106,7 +112,8 @@ use self::views::{Views, Want};
 ///
 /// By itself, when the queue is closed and every job has its outcome. Earlier, in steps:
 /// [`close`](Self::close) takes no more jobs, [`drain`](Self::drain) waits for those that were
-/// taken, [`cancel`](Self::cancel) ends them. What was not taken from the queue is handed back.
+/// taken, [`cancel`](Self::cancel) ends them. What was not taken from the queue, however the pool
+/// ended, is handed back by `close`.
 ///
 /// Dropping the pool cancels it, and waits for its threads: some milliseconds. A thread that is just
 /// opening a TCP connection cannot be woken: the standard library has no way to. It is not waited
@@ -122,11 +129,15 @@ use self::views::{Views, Want};
 pub struct Pool {
     crew: Arc<Crew>,
     views: Views,
+    /// As long as this lives, the builder's token cancels the pool.
+    _watch: Option<Watch>,
 }
 
 impl Pool {
-    const fn new(crew: Arc<Crew>, views: Views) -> Self {
-        Self { crew, views }
+    fn new(crew: Arc<Crew>, views: Views, token: Option<&CancelToken>) -> Self {
+        let watcher = || Arc::new(Whole(Arc::downgrade(&crew))) as Arc<dyn OnCancel>;
+        let watch = token.map(|token| token.watch(watcher()));
+        Self { crew, views, _watch: watch }
     }
 
     /// The responses, as they come. Waits for each; ends when the pool is done.
@@ -163,12 +174,43 @@ impl Pool {
         }
     }
 
+    /// Waits for the next outcome, but no longer than `limit`; with no time at all it takes what is
+    /// there.
+    ///
+    /// # Errors
+    ///
+    /// As an `mpsc::Receiver`: `Timeout` if there was none in time, `Disconnected` if the pool is
+    /// done.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetchpool::{Pool, Request};
+    /// use std::sync::mpsc::{self, RecvTimeoutError};
+    /// use std::time::Duration;
+    ///
+    /// let (jobs, queue) = mpsc::channel::<Request>();
+    /// let pool = Pool::builder().job_queue(queue).build()?;
+    /// assert_eq!(pool.outcome_timeout(Duration::ZERO).unwrap_err(), RecvTimeoutError::Timeout);
+    /// drop(jobs);
+    /// let end = pool.outcome_timeout(Duration::from_secs(5)).unwrap_err();
+    /// assert_eq!(end, RecvTimeoutError::Disconnected);
+    /// # Ok::<(), fetchpool::Error>(())
+    /// ```
+    pub fn outcome_timeout(&self, limit: Duration) -> Result<Outcome, RecvTimeoutError> {
+        match self.views.next_within(Want::All, limit) {
+            Ok(Some(outcome)) => Ok(outcome),
+            Ok(None) => Err(RecvTimeoutError::Disconnected),
+            Err(TimedOut) => Err(RecvTimeoutError::Timeout),
+        }
+    }
+
     /// Waits until every job has its outcome and every thread has ended. What has not been read
     /// by then is kept, in memory, and can be read after it.
     pub fn join_all(&self) {
         // Nothing is wanted, so that everything is set aside.
         let _ = self.views.next(Want::Nothing);
-        self.crew.join();
+        self.crew.roll.join();
     }
 
     /// Takes no more jobs. Those that were taken go on to their outcome, and the views end after
@@ -184,8 +226,12 @@ impl Pool {
     /// [`close`](Self::close)s the pool, and waits until every job that was taken has its outcome,
     /// but no longer than `limit`. `true` if they all have it: it can be read now, or later.
     ///
+    /// A pool that has only just been built may not have taken a job yet, and then it is done at once.
+    ///
     /// What was not taken stays with the pool, for `close` to hand back. `false` leaves everything
-    /// running: go on waiting, or [`cancel`](Self::cancel).
+    /// running: go on waiting, or [`cancel`](Self::cancel). Since nothing is read meanwhile, the
+    /// [`body_budget`](PoolBuilder::body_budget) holds no longer: at most one body for each thread
+    /// is added to what is there.
     ///
     /// # Examples
     ///
@@ -195,7 +241,7 @@ impl Pool {
     ///
     /// let pool = Pool::from_urls(["no URL"])?;
     /// if !pool.drain(Duration::from_secs(5)) {
-    ///     drop(pool.cancel());
+    ///     pool.cancel();
     /// }
     /// let done = pool.outcomes().count();
     /// assert_eq!(done + pool.close().count(), 1);
@@ -203,18 +249,24 @@ impl Pool {
     /// ```
     #[must_use]
     pub fn drain(&self, limit: Duration) -> bool {
-        self.crew.stop(Stop::Closed);
-        self.crew.schedule.wait_for_end(limit)
+        self.crew.drain(limit)
     }
 
     /// Takes no more jobs and ends those that run: each that was taken and has no outcome yet
     /// comes out with an error of kind [`Cancelled`](crate::ErrorKind::Cancelled), at once,
     /// whatever it waits for. Does not wait for it.
     ///
-    /// Hands back what was not taken, as [`close`](Self::close) does.
-    pub fn cancel(&self) -> Unpulled {
-        self.crew.cancel();
-        self.crew.schedule.unpulled()
+    /// What was not taken stays with the pool, for [`close`](Self::close) to hand back, so that it
+    /// does not matter which thread cancels. [`PoolBuilder::cancel_token`] does the same from
+    /// places that do not see the pool.
+    pub fn cancel(&self) {
+        self.crew.cancel(Stop::Cancelled);
+    }
+
+    /// Whether every job that was and will be taken has its outcome. They can still be read.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.crew.schedule.total().is_some()
     }
 
     /// How far the pool has come: counts of one moment, which add up.
@@ -226,15 +278,15 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        drop(self.cancel());
+        self.cancel();
         self.views.close();
-        self.crew.join_within(PATIENCE);
+        self.crew.roll.join_within(PATIENCE);
     }
 }
 
 impl fmt::Debug for Pool {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (started, alive) = self.crew.count();
+        let (started, alive) = self.crew.roll.count();
         f.debug_struct("Pool")
             .field("threads_started", &started)
             .field("threads_alive", &alive)

@@ -28,37 +28,23 @@ pub(super) enum Next {
     Closed,
 }
 
-/// Any source of things that turn into requests: a list, an iterator, or the receiving end of a
-/// channel.
-///
-/// A `Receiver<Request>` is an iterator like any other, but one whose wait can be cut into
-/// slices: so it is looked for by its type, and a worker that waits for the next job sees within
-/// a slice that the pool is being dropped. A worker that waits in somebody else's iterator sees it
-/// when that returns.
-pub(super) fn source<I>(queue: I) -> Box<dyn Source>
-where
-    I: IntoIterator + 'static,
-    I::Item: Into<Request>,
-    I::IntoIter: Send + 'static,
-{
-    let mut queue = Some(queue);
-    let any: &mut dyn Any = &mut queue;
-    if let Some(receiver) = any.downcast_mut::<Option<Receiver<Request>>>().and_then(Option::take) {
-        return Box::new(Live(receiver));
-    }
-    match queue {
-        Some(queue) => Box::new(Listed(queue.into_iter())),
-        // Taken only above, where it is returned.
-        None => Box::new(Listed(std::iter::empty::<Request>())),
+impl Next {
+    /// The caller's own conversion may panic. Its source is not touched by that, and can go on.
+    fn of(item: impl Into<Request>) -> Self {
+        match catch_unwind(AssertUnwindSafe(|| item.into())) {
+            Ok(request) => Self::Job(request),
+            Err(payload) => Self::Panicked(payload),
+        }
     }
 }
 
-struct Live(Receiver<Request>);
+/// The receiving end of a channel.
+pub(super) struct Live<T>(pub(super) Receiver<T>);
 
-impl Source for Live {
+impl<T: Into<Request> + Send> Source for Live<T> {
     fn next(&mut self, wait: Duration) -> Next {
         match self.0.recv_timeout(wait) {
-            Ok(request) => Next::Job(request),
+            Ok(item) => Next::of(item),
             Err(RecvTimeoutError::Timeout) => Next::Empty,
             Err(RecvTimeoutError::Disconnected) => Next::Closed,
         }
@@ -69,7 +55,8 @@ impl Source for Live {
     }
 }
 
-struct Listed<I>(I);
+/// An iterator.
+pub(super) struct Listed<I>(pub(super) I);
 
 impl<I> Source for Listed<I>
 where
@@ -77,12 +64,7 @@ where
     I::Item: Into<Request>,
 {
     fn next(&mut self, _: Duration) -> Next {
-        let Some(item) = self.0.next() else { return Next::Closed };
-        // The iterator is not touched by this, and can go on.
-        match catch_unwind(AssertUnwindSafe(|| item.into())) {
-            Ok(request) => Next::Job(request),
-            Err(payload) => Next::Panicked(payload),
-        }
+        self.0.next().map_or(Next::Closed, Next::of)
     }
 
     fn most_left(&self) -> Option<usize> {
@@ -93,30 +75,4 @@ where
 /// Drops a source, whose destructor is the caller's code.
 pub(super) fn drop_quietly(source: Option<Box<dyn Source>>) {
     let _ = catch(|| drop(source));
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::mpsc;
-
-    use super::*;
-
-    #[test]
-    fn a_live_queue_tells_empty_from_closed() {
-        let (sender, receiver) = mpsc::channel();
-        let mut source = source(receiver);
-        assert!(matches!(source.next(Duration::ZERO), Next::Empty));
-        sender.send(Request::get("http://h/")).unwrap();
-        assert!(matches!(source.next(Duration::ZERO), Next::Job(_)));
-        drop(sender);
-        assert!(matches!(source.next(Duration::ZERO), Next::Closed));
-    }
-
-    #[test]
-    fn a_list_knows_how_many_are_left() {
-        let mut source = source(vec!["http://a/", "http://b/"]);
-        assert_eq!(source.most_left(), Some(2));
-        assert!(matches!(source.next(Duration::ZERO), Next::Job(_)));
-        assert_eq!(source.most_left(), Some(1));
-    }
 }

@@ -7,8 +7,8 @@ use crate::message::{Request, Response};
 
 /// Whether a job that failed is tried again, and after how long.
 ///
-/// Tried again is what a second try may mend: a connection that could not be opened or broke, and
-/// the statuses 408, 425, 429, 500, 502, 503 and 504; and only where sending the request twice
+/// Tried again is what a second try may mend: a connection that could not be opened or broke, a
+/// time-out of one phase, and the statuses 408, 425, 429, 500, 502, 503 and 504; and only where sending the request twice
 /// does no more than sending it once (GET, HEAD, PUT, DELETE, OPTIONS, TRACE: RFC 9110 §9.2.2) or
 /// nothing was sent yet.
 ///
@@ -18,7 +18,8 @@ use crate::message::{Request, Response};
 /// The wait grows exponentially, with full jitter: a random time up to 200 ms before the first
 /// retry, 400 ms before the second and so on, up to 60 s. A `Retry-After` in seconds is obeyed up
 /// to the same cap. Waiting jobs take no worker. The wait counts inside the request's timeout, and
-/// a retry that could not begin before that ends is not made: the last result stands.
+/// a retry that could not begin before that ends, or before the pool's deadline, is not made: the
+/// last result stands.
 ///
 /// # Examples
 ///

@@ -30,6 +30,7 @@ use super::parked::Parked;
 use super::queue::{Source, drop_quietly};
 use super::stats::{Place, Stats};
 use super::stop::Stop;
+use crate::catch::catch;
 use crate::message::Request;
 use crate::session::Traffic;
 
@@ -112,7 +113,7 @@ impl Schedule {
     pub(super) fn take_source(&self) -> Box<dyn Source> {
         match std::mem::replace(&mut self.lock().source, SourceState::Closed) {
             SourceState::Here(source, _) => source,
-            SourceState::Lent | SourceState::Closed => super::queue::source(Vec::<Request>::new()),
+            SourceState::Lent | SourceState::Closed => super::intake::source(Vec::<Request>::new()),
         }
     }
 
@@ -213,7 +214,13 @@ impl Schedule {
 
     /// Takes out the job of this index, if it waits here.
     pub(super) fn unpark(&self, index: u64) -> Option<Parked> {
-        self.lock().remove_parked(index)
+        let mut state = self.lock();
+        let found = state.remove_parked(index);
+        if found.is_some() && state.waiting > 0 {
+            // It may have been one too many for a further job to be taken.
+            self.work.notify_one();
+        }
+        found
     }
 
     /// Hands over the outcome of a job. Never waits. Whether that was one exception too many.
@@ -228,8 +235,9 @@ impl Schedule {
             self.memory.notify_all();
         }
         drop(state);
-        // Fails only when the pool is dropped: then nobody is left to tell.
-        let _ = self.outcomes.send(Some(Box::new(outcome)));
+        // Fails only when the pool is dropped: then nobody is left to tell, and what comes back is
+        // dropped here, with what the caller attached to it.
+        let _ = catch(|| self.outcomes.send(Some(Box::new(outcome))).is_err());
         if ended {
             self.tell_end(total);
         }
@@ -267,22 +275,33 @@ impl Schedule {
         self.lock().stats
     }
 
-    /// So many workers could not be started: those that run have to do.
-    pub(super) fn could_not_start(&self, workers: usize) {
+    /// So many workers could not be started: those that run have to do. Whether there are any.
+    #[must_use]
+    pub(super) fn could_not_start(&self, workers: usize) -> bool {
         let mut state = self.lock();
         state.threads = state.threads.saturating_sub(workers);
         state.max_threads = state.threads.max(1);
+        state.threads > 0
     }
 
-    /// A worker is gone before its time. Whether another one must take its place.
-    pub(super) fn is_to_be_replaced(&self) -> bool {
+    /// A worker is gone before its time; or given up, and still to end.
+    pub(super) fn is_gone(&self, given_up: bool) {
         let mut state = self.lock();
-        // One that was lent the source would have to bring it back.
-        let replaced = !state.has_no_work();
-        if !replaced {
-            state.threads = state.threads.saturating_sub(1);
-        }
-        replaced
+        state.threads = state.threads.saturating_sub(1);
+        state.given_up = state.given_up.saturating_add(usize::from(given_up));
+    }
+
+    /// A worker that was given up has ended.
+    pub(super) fn has_ended(&self) {
+        let mut state = self.lock();
+        state.given_up = state.given_up.saturating_sub(1);
+    }
+
+    /// Whether one more worker is to be started, in the place of one that is gone; it is counted
+    /// from here on.
+    pub(super) fn wants_another(&self) -> bool {
+        let mut state = self.lock();
+        !state.has_no_work() && state.count_another()
     }
 
     fn wait<'a>(
@@ -291,7 +310,7 @@ impl Schedule {
         limit: Option<Duration>,
     ) -> MutexGuard<'a, Ledger> {
         let deadline = match state.stop {
-            Some(Stop::Deadline | Stop::Cancelled) => None,
+            Some(stop) if stop > Stop::Closed => None,
             _ => self.rules.deadline.left(Instant::now()).unwrap_or(Some(Duration::ZERO)),
         };
         state.waiting = state.waiting.saturating_add(1);

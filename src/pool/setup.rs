@@ -10,6 +10,10 @@ use crate::session::{Session, SessionConfig};
 
 /// What a hook over [`SessionConfig`] may return: nothing, or a `Result` whose error becomes the
 /// exception of every job that the worker takes.
+#[diagnostic::on_unimplemented(
+    message = "a hook returns nothing or a `Result`, not `{Self}`",
+    note = "end its last line with a semicolon, or return `Ok(())`"
+)]
 pub trait HookResult {
     #[doc(hidden)]
     fn into_result(self) -> Result<(), Box<dyn StdError + Send + Sync>>;

@@ -11,7 +11,8 @@
 pub struct Stats {
     /// Jobs taken from the queue.
     pub pulled: u64,
-    /// Jobs that wait to be started for the first time, because of the rate.
+    /// Jobs that were taken and wait to be started for the first time: where there is a rate and
+    /// another job was faster. Mostly a rate holds jobs back before they are taken.
     pub queued: u64,
     /// Jobs that wait to be tried again.
     pub delayed: u64,
@@ -25,7 +26,9 @@ pub struct Stats {
     pub responses: u64,
     /// Outcomes that are exceptions.
     pub failed: u64,
-    /// Tries after the first.
+    /// Of those, outcomes of jobs that were cancelled.
+    pub cancelled: u64,
+    /// Tries after the first, those that are still waited for among them.
     pub retried: u64,
     /// Bytes of the bodies of all outcomes, decoded.
     pub bytes: u64,

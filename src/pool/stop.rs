@@ -39,16 +39,24 @@ pub(super) enum Stop {
     Closed,
     /// The pool's time is up.
     Deadline,
+    /// Too many jobs have failed.
+    Failures,
+    /// The system has no thread for the jobs.
+    NoThread,
     Cancelled,
 }
 
 impl Stop {
-    /// What is said of a job that was taken, or could have been, and was not sent.
+    /// What is said of a job that was waiting when this happened.
     pub(super) fn error(self, deadline: Deadline) -> Error {
         match self {
             Self::Deadline => Error::expired(Clock::Deadline, deadline.expired().to_string()),
+            Self::NoThread => Error::new(ErrorKind::Io, "no thread can be started for it"),
+            Self::Failures => {
+                Error::new(ErrorKind::Cancelled, "other jobs had failed, and that ended the pool")
+            }
             Self::Closed | Self::Cancelled => {
-                Error::new(ErrorKind::Cancelled, "it was not being sent")
+                Error::new(ErrorKind::Cancelled, "it was waiting for its turn")
             }
         }
     }

@@ -11,6 +11,7 @@ use super::job::Job;
 use super::outcome::{Outcome, ThreadException, ThreadResponse};
 use super::setup::{HookResult, Setup};
 use super::worker::Worker;
+use crate::catch::catch;
 use crate::connection::{Deadline, Interrupt};
 use crate::error::{Error, ErrorKind};
 use crate::message::{Request, Response};
@@ -112,11 +113,12 @@ struct Queues {
 
 impl Desk for Queues {
     fn deliver(&self, job: Job, result: Result<Response, Error>, _: Traffic) {
-        // Fails only if nobody reads that queue any more: then nobody is left to tell.
-        match Outcome::of(job, result) {
+        // Fails only if nobody reads that queue any more: then nobody is left to tell, and what
+        // comes back is dropped here, with what the caller attached to it.
+        let _ = catch(|| match Outcome::of(job, result) {
             Outcome::Response(response) => drop(self.responses.send(response)),
             Outcome::Exception(exception) => drop(self.exceptions.send(exception)),
-        }
+        });
     }
 
     fn park(&self, job: Job, _: Instant, traffic: Traffic) {

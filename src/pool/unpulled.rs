@@ -12,9 +12,12 @@ use crate::message::Request;
 /// The jobs that a pool did not take from its queue, in their order: what
 /// [`Pool::close`](crate::Pool::close) and [`Pool::cancel`](crate::Pool::cancel) hand back.
 ///
-/// Of a channel it gives what is in it now, and does not wait for more. Should a worker be waiting
-/// in the caller's own iterator just now, the first `next` waits until that returns; a job that it
-/// brings is not lost but the first here.
+/// Read as an iterator, of a channel it gives what is in it now, and does not wait for more. Given
+/// to another pool as its [`job_queue`](crate::PoolBuilder::job_queue), it goes on as the queue
+/// that it was: a channel stays open until its senders are gone.
+///
+/// Should a worker be waiting in the caller's own iterator just now, the first `next` waits until
+/// that returns; a job that it brings is not lost but the first here.
 ///
 /// A job, or an iterator, that panics on its way does so here, in `next`; the one after it can be
 /// asked for all the same.
@@ -75,6 +78,37 @@ impl Slot {
     }
 }
 
+impl Source for Unpulled {
+    fn next(&mut self, wait: Duration) -> Next {
+        let mut state = self.0.lock();
+        if matches!(*state, State::Away) {
+            let waited = self.0.changed.wait_timeout(state, wait);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        match &mut *state {
+            State::Away => Next::Empty,
+            State::Unwanted => Next::Closed,
+            State::Here(late, source) => match late.take() {
+                Some((request, None)) => Next::Job(request),
+                Some((_, Some(fault))) => Next::Panicked(Box::new(fault.message())),
+                // Nobody else asks for the lock: the source has been brought.
+                None => source.as_mut().map_or(Next::Closed, |source| source.next(wait)),
+            },
+        }
+    }
+
+    fn most_left(&self) -> Option<usize> {
+        match &*self.0.lock() {
+            State::Away => None,
+            State::Unwanted => Some(0),
+            State::Here(late, source) => {
+                let left = source.as_ref().map_or(Some(0), |source| source.most_left())?;
+                Some(left.saturating_add(usize::from(late.is_some())))
+            }
+        }
+    }
+}
+
 impl Iterator for Unpulled {
     type Item = Request;
 
@@ -83,37 +117,31 @@ impl Iterator for Unpulled {
         while matches!(*state, State::Away) {
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        let State::Here(late, source) = &mut *state else { return None };
-        match late.take() {
-            None => {}
-            Some((request, None)) => return Some(request),
-            Some((_, Some(fault))) => {
-                drop(state);
-                resume_unwind(Box::new(fault.message()))
-            }
-        }
-        // Nobody else asks for the lock: the source has been brought.
-        match source.as_mut()?.next(Duration::ZERO) {
+        drop(state);
+        match Source::next(self, Duration::ZERO) {
             Next::Job(request) => Some(request),
             // It is the caller's panic, and the caller's thread.
-            Next::Panicked(payload) => {
-                drop(state);
-                resume_unwind(payload)
-            }
+            Next::Panicked(payload) => resume_unwind(payload),
             Next::Empty | Next::Closed => {
-                drop_quietly(source.take());
+                self.let_go();
                 None
             }
         }
     }
 }
 
-impl Drop for Unpulled {
-    fn drop(&mut self) {
+impl Unpulled {
+    fn let_go(&self) {
         let state = std::mem::replace(&mut *self.0.lock(), State::Unwanted);
         if let State::Here(_, source) = state {
             drop_quietly(source);
         }
+    }
+}
+
+impl Drop for Unpulled {
+    fn drop(&mut self) {
+        self.let_go();
     }
 }
 

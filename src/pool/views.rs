@@ -12,6 +12,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::crew::Crew;
 use super::outcome::{Message, Outcome};
@@ -71,7 +72,12 @@ enum Received {
     /// Somebody else looked: there may be something aside now.
     Elsewhere,
     End,
+    /// The caller's own time is up.
+    TimedOut,
 }
+
+/// There was nothing within the time that the caller gave.
+pub(super) struct TimedOut;
 
 impl Views {
     pub(super) fn new(crew: Arc<Crew>, receiver: Receiver<Message>) -> Self {
@@ -90,29 +96,42 @@ impl Views {
     /// Waits for the next outcome of a view. `None` only when the pool is done, and everything
     /// has been read.
     pub(super) fn next(&self, want: Want) -> Option<Outcome> {
-        self.take(want).map(|outcome| *outcome)
+        // Without a limit no time runs out.
+        self.take(want, None).ok().flatten().map(|outcome| *outcome)
     }
 
-    fn take(&self, want: Want) -> Option<Box<Outcome>> {
+    /// The same, but for no longer than this.
+    pub(super) fn next_within(
+        &self,
+        want: Want,
+        limit: Duration,
+    ) -> Result<Option<Outcome>, TimedOut> {
+        // Beyond what the clock can add is for ever.
+        let until = Instant::now().checked_add(limit);
+        Ok(self.take(want, until)?.map(|outcome| *outcome))
+    }
+
+    fn take(&self, want: Want, until: Option<Instant>) -> Result<Option<Box<Outcome>>, TimedOut> {
         let mut state = self.lock();
         loop {
             if let Some(outcome) = state.take(want) {
                 self.crew.schedule.deliver();
-                return Some(outcome);
+                return Ok(Some(outcome));
             }
             let received;
-            (state, received) = self.receive(state);
+            (state, received) = self.receive(state, until);
             match received {
                 Received::Outcome(outcome) => {
                     let wanted = want.takes(&outcome);
                     self.crew.schedule.take_out(&outcome, wanted);
                     if wanted {
-                        return Some(outcome);
+                        return Ok(Some(outcome));
                     }
                     state.set_aside(outcome);
                 }
                 Received::Elsewhere => {}
-                Received::End => return None,
+                Received::End => return Ok(None),
+                Received::TimedOut => return Err(TimedOut),
             }
         }
     }
@@ -121,30 +140,38 @@ impl Views {
     fn receive<'a>(
         &'a self,
         mut state: MutexGuard<'a, State>,
+        until: Option<Instant>,
     ) -> (MutexGuard<'a, State>, Received) {
         if state.reading {
+            let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+            if left.is_some_and(|left| left.is_zero()) {
+                return (state, Received::TimedOut);
+            }
             state.waiting = state.waiting.saturating_add(1);
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = match left {
+                None => self.changed.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => {
+                    let waited = self.changed.wait_timeout(state, left);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
             state.waiting = state.waiting.saturating_sub(1);
             return (state, Received::Elsewhere);
         }
         let Some(mut queue) = state.queue.take() else { return (state, Received::End) };
         state.reading = true;
         drop(state);
-        let received = queue.receive(&self.crew);
+        let received = queue.receive(&self.crew, until);
         state = self.lock();
         state.reading = false;
         if state.waiting > 0 {
             self.changed.notify_all();
         }
-        match received {
-            Some(outcome) => {
-                state.queue = Some(queue);
-                (state, Received::Outcome(outcome))
-            }
-            // The queue goes, and stays away.
-            None => (state, Received::End),
+        // After the end the queue goes, and stays away.
+        if !matches!(received, Received::End) {
+            state.queue = Some(queue);
         }
+        (state, received)
     }
 
     /// Reads no more.
@@ -159,12 +186,13 @@ impl Views {
 }
 
 impl Queue {
-    /// Waits for the outcome whose turn it is. `None` when there will be no more.
-    fn receive(&mut self, crew: &Crew) -> Option<Box<Outcome>> {
+    /// Waits for the outcome whose turn it is.
+    fn receive(&mut self, crew: &Crew, until: Option<Instant>) -> Received {
         loop {
-            let outcome = match self.early.as_mut().and_then(|early| early.remove(&self.next)) {
-                Some(outcome) => outcome,
-                None => self.take(crew)?,
+            let early = self.early.as_mut().and_then(|early| early.remove(&self.next));
+            let outcome = match early.map_or_else(|| self.take(crew, until), Received::Outcome) {
+                Received::Outcome(outcome) => outcome,
+                other => return other,
             };
             match &mut self.early {
                 Some(early) if outcome.index() != self.next => {
@@ -172,29 +200,36 @@ impl Queue {
                 }
                 _ => {
                     self.next = self.next.saturating_add(1);
-                    return Some(outcome);
+                    return Received::Outcome(outcome);
                 }
             }
         }
     }
 
-    fn take(&mut self, crew: &Crew) -> Option<Box<Outcome>> {
+    /// Waits for an outcome.
+    fn take(&mut self, crew: &Crew, until: Option<Instant>) -> Received {
         loop {
             if crew.schedule.total() == Some(self.received) {
-                return None;
+                return Received::End;
             }
-            let message = match crew.left() {
-                Some(left) => match self.receiver.recv_timeout(left) {
-                    Err(RecvTimeoutError::Timeout) => continue,
-                    other => other.ok(),
-                },
-                None => self.receiver.recv().ok(),
+            let own = until.map(|until| until.saturating_duration_since(Instant::now()));
+            let message = match own.into_iter().chain(crew.left()).min() {
+                Some(wait) => self.receiver.recv_timeout(wait),
+                None => self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             // The schedule, which sends, lives as long as this: it says when it is the end. What
             // else it says is to look again.
-            if let Some(outcome) = message? {
-                self.received = self.received.saturating_add(1);
-                return Some(outcome);
+            match message {
+                Ok(Some(outcome)) => {
+                    self.received = self.received.saturating_add(1);
+                    return Received::Outcome(outcome);
+                }
+                Ok(None) => {}
+                Err(RecvTimeoutError::Timeout) if own.is_some_and(|own| own.is_zero()) => {
+                    return Received::TimedOut;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Received::End,
             }
         }
     }

@@ -76,7 +76,8 @@ impl<'a> Worker<'a> {
         if let Some((wait, at)) = self.wait_before_retry(&order, batch, &result) {
             debug!("job {} is tried again in {wait:?}", order.index);
             let number = order.retries.saturating_add(1);
-            match self.tell(&order, |observer, job| observer.retry(job, number, wait)) {
+            let because = result.as_ref();
+            match self.tell(&order, |observer, job| observer.retry(job, number, wait, because)) {
                 Ok(()) => due = Some(at),
                 Err(error) => result = Err(error),
             }

@@ -115,11 +115,10 @@ impl Session {
     /// Sends a request that somebody else keeps.
     pub(crate) fn run(&mut self, request: &Request, call: &Call<'_>) -> Result<Response, Error> {
         let watch = self.interrupt.begin(request.own_cancel_token());
+        let quiet = Quiet(self.interrupt.clone());
         let mut timings = Timings::default();
         let followed = self.follow(request, call, &mut timings);
-        drop(watch);
-        // The interrupt holds the last socket: let go, it closes if nobody else keeps it.
-        self.interrupt.watch_nothing();
+        drop((watch, quiet));
         let response = followed.map_err(|error| error.at(request.url()).after(timings))?;
         if self.config.http_status_as_error { response.error_for_status() } else { Ok(response) }
     }
@@ -266,7 +265,10 @@ impl Session {
     fn settle(&mut self, mut connection: Connection, answer: &Answer, target: &Target) {
         let verdict = connection.finish(answer);
         debug!("{} from {target:?}, connection: {verdict:?}", answer.head.status);
-        if verdict == Verdict::Reuse && answer.sent_whole && self.config.keep_alive {
+        // From here on a cancel cannot reach the socket; one that came before has shut it.
+        self.interrupt.watch_nothing();
+        let keep = self.config.keep_alive && !self.interrupt.is_raised();
+        if verdict == Verdict::Reuse && answer.sent_whole && keep {
             self.idle.put(target, connection, Instant::now());
         }
     }
@@ -305,6 +307,15 @@ impl fmt::Debug for Session {
             .field("config", &self.config)
             .field("idle", &self.idle)
             .finish_non_exhaustive()
+    }
+}
+
+/// The interrupt holds the last socket: let go, also by a panic, it closes if nobody else keeps it.
+struct Quiet(Interrupt);
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        self.0.watch_nothing();
     }
 }
 

@@ -386,14 +386,18 @@ impl Plan {
                 if pool.drain(Duration::from_millis(self.seed % 100)) {
                     Some(all_of(pool.close()))
                 } else {
-                    Some(all_of(pool.cancel()))
+                    pool.cancel();
+                    Some(all_of(pool.close()))
                 }
             }
-            Ending::Cancel => Some(all_of(pool.cancel())),
+            Ending::Cancel => {
+                pool.cancel();
+                Some(all_of(pool.close()))
+            }
         };
         thread::scope(|scope| {
-            let aside = (self.ending == Ending::CancelFromAside)
-                .then(|| scope.spawn(|| all_of(pool.cancel())));
+            let aside =
+                (self.ending == Ending::CancelFromAside).then(|| scope.spawn(|| pool.cancel()));
             match self.reading {
                 Reading::Outcomes => read.extend(pool.outcomes().map(slowly)),
                 Reading::ResponsesFirst => {
@@ -415,11 +419,11 @@ impl Plan {
                 }
             }
             if let Some(aside) = aside {
-                back = Some(aside.join().unwrap());
+                aside.join().unwrap();
             }
         });
-        // What a deadline or too many failures left; nothing, where everything was taken.
-        if self.ending == Ending::ByItself {
+        // What was left; nothing, where everything was taken.
+        if back.is_none() {
             back = Some(all_of(pool.close()));
         }
         (read, back)

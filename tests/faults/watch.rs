@@ -87,7 +87,7 @@ impl Observer for Watch {
         self.stumble(job, 6);
     }
 
-    fn retry(&self, job: &Observed<'_>, _: u32, _: Duration) {
+    fn retry(&self, job: &Observed<'_>, _: u32, _: Duration, _: Result<&Response, &Error>) {
         self.stumble(job, 7);
     }
 

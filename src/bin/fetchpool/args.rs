@@ -25,18 +25,19 @@ pub(crate) struct Args {
     pub(crate) threads: Option<usize>,
 
     /// Seconds that one whole request may take, redirects and body included [default: 30]
-    #[arg(long, value_name = "S", value_parser = seconds)]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) timeout: Option<Duration>,
 
     /// Seconds that connecting may take [default: 10]
-    #[arg(long, value_name = "S", value_parser = seconds)]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) connect_timeout: Option<Duration>,
 
     /// Seconds that everything may take; what is not done by then fails with `timeout`
-    #[arg(long, value_name = "S", value_parser = seconds)]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true)]
     pub(crate) deadline: Option<Duration>,
 
-    /// Cut a transfer that stayed under this many bytes a second for 10 s
+    /// Cut a transfer that stayed under this many bytes a second for 10 s, waiting for the
+    /// response included
     #[arg(long, value_name = "BYTES_PER_S", value_parser = RangedU64ValueParser::<u64>::new().range(1..))]
     pub(crate) low_speed: Option<u64>,
 
@@ -64,12 +65,13 @@ pub(crate) struct Args {
     #[arg(long, value_name = "UA", value_parser = user_agent)]
     pub(crate) user_agent: Option<String>,
 
-    /// Try an idempotent request this often again after a 429, a 5xx or a broken connection
+    /// Try an idempotent request this often again after a broken connection, a time-out, or one of
+    /// 408, 425, 429, 500, 502, 503 and 504
     #[arg(long, value_name = "N")]
     pub(crate) retries: Option<u32>,
 
     /// Start at most this many requests a second
-    #[arg(long, value_name = "R", value_parser = rate)]
+    #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
 
     /// Cancel everything else when the first request has failed (a 404 is no failure)
@@ -111,6 +113,9 @@ Files in DIR are named by the job's index (from 0, in input order) and the last 
 path, without its query: 000012-report.pdf, or 000012 if the path ends in a slash. Bytes other
 than ASCII letters, digits, `.`, `-` and `_` become `_`. A file appears when it is whole, and
 takes the place of an earlier one of that name.
+
+Ctrl-C, SIGTERM and SIGHUP cancel what runs, and answer every line that was read; a second one ends
+the program at once.
 
 Exit status: 0 all requests got a response (a 404 is one), 1 some failed, 2 usage, 130 cancelled.";
 

@@ -18,12 +18,16 @@ pub(crate) struct Feed {
     work: Condvar,
     /// Half of the places are free again, or no more will be filled.
     room: Condvar,
+    /// A line that was being understood has become a request.
+    understood: Condvar,
 }
 
 #[derive(Debug)]
 struct State {
     waiting: VecDeque<Request>,
-    /// No more will be pushed.
+    /// A line has been read, and is not a request yet.
+    understanding: bool,
+    /// All that there was has been pushed.
     closed: bool,
     /// No more will be pulled.
     stopped: bool,
@@ -36,11 +40,25 @@ impl Feed {
     pub(crate) fn new(first: impl IntoIterator<Item = Request>) -> Self {
         let state = State {
             waiting: first.into_iter().collect(),
+            understanding: false,
             closed: false,
             stopped: false,
             fault: None,
         };
-        Self { state: Mutex::new(state), work: Condvar::new(), room: Condvar::new() }
+        Self {
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            room: Condvar::new(),
+            understood: Condvar::new(),
+        }
+    }
+
+    /// Says that a line has been read, and that its request will follow. `false` after a stop: then
+    /// it counts as not read.
+    pub(crate) fn begin(&self) -> bool {
+        let mut state = self.lock();
+        state.understanding = !state.stopped;
+        !state.stopped
     }
 
     /// Adds a request; if the feed is full, waits until half of it is free, so that reader and
@@ -54,11 +72,13 @@ impl Feed {
             }
         }
         state.waiting.push_back(request);
+        state.understanding = false;
+        self.understood.notify_all();
         self.work.notify_one();
         !state.stopped
     }
 
-    /// Says that nothing more comes, and why if it was cut short.
+    /// Says that nothing more comes, and why if reading failed.
     pub(crate) fn close(&self, fault: Option<io::Error>) {
         let mut state = self.lock();
         state.closed = true;
@@ -73,9 +93,18 @@ impl Feed {
         self.room.notify_all();
     }
 
-    /// After a stop: what was read and never given out.
+    /// After a stop: what was read and never given out. Waits for a line that is being understood.
     pub(crate) fn leftovers(&self) -> VecDeque<Request> {
-        std::mem::take(&mut self.lock().waiting)
+        let mut state = self.lock();
+        while state.understanding {
+            state = self.understood.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        std::mem::take(&mut state.waiting)
+    }
+
+    /// Whether the reader came to the end.
+    pub(crate) fn is_read_whole(&self) -> bool {
+        self.lock().closed
     }
 
     /// Why reading ended early.
@@ -165,9 +194,24 @@ mod tests {
         });
         feed.stop();
         assert!(!reader.join().unwrap());
+        assert!(!feed.begin(), "the next line is none of ours");
         assert!(Arc::clone(&feed).jobs().next().is_none());
         let left = urls(feed.leftovers());
         assert_eq!((left.len(), left.last().map(String::as_str)), (CAPACITY + 1, Some("last")));
+    }
+
+    #[test]
+    fn a_line_that_is_being_understood_when_the_stop_comes_is_left_over_too() {
+        let feed = Arc::new(Feed::new([]));
+        assert!(feed.begin());
+        feed.stop();
+        let left = thread::spawn({
+            let feed = Arc::clone(&feed);
+            move || feed.leftovers()
+        });
+        assert!(!feed.push(Request::get("late")));
+        assert_eq!(urls(left.join().unwrap()), ["late"]);
+        assert!(!feed.is_read_whole());
     }
 
     #[test]

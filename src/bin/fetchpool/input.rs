@@ -58,11 +58,12 @@ pub(crate) fn read(mut input: impl BufRead, feed: &Feed, first_index: u64) {
         });
         let (id, request) = match line.map(<[u8]>::trim_ascii) {
             Some([]) => continue,
+            _ if !feed.begin() => return,
             Some(line) => from_line(line),
             None => (Value::Null, Request::invalid("the line is longer than 64 MiB")),
         };
         if !feed.push(request.tag(Ticket { id, index })) {
-            break None;
+            return;
         }
         index += 1;
     };

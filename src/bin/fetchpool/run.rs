@@ -1,6 +1,7 @@
 //! The work: requests in, results out as they finish, an exit status at the end.
 
 use std::io::{self, IsTerminal as _};
+use std::iter;
 use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
@@ -81,9 +82,8 @@ pub(crate) fn drive(
 ) -> Result<Status, Usage> {
     let started = Instant::now();
     let interrupt = Interrupt::catch(feed)?;
-    let pool = pool.job_queue(Arc::clone(feed).jobs()).build();
-    let pool = Arc::new(pool.map_err(|error| settings::refused(&error))?);
-    interrupt.cancels(&pool);
+    let pool = pool.job_queue(Arc::clone(feed).jobs()).cancel_token(interrupt.token()).build();
+    let pool = pool.map_err(|error| settings::refused(&error))?;
 
     let mut failed = false;
     let mut settle = |finished: &Finished<'_>| {
@@ -96,12 +96,15 @@ pub(crate) fn drive(
             feed.stop();
             let late = args.deadline.is_some_and(|limit| started.elapsed() >= limit);
             let left = if late && !interrupt.happened() { Left::Late } else { Left::Cancelled };
-            let mut unstarted = pool.close().chain(feed.leftovers());
-            unstarted.try_for_each(|request| settle(&Finished::never_started(&request, left)))
+            // What a worker had in its hand comes before what no worker had.
+            let unstarted = pool.close().chain(iter::once_with(|| feed.leftovers()).flatten());
+            { unstarted }.try_for_each(|request| settle(&Finished::never_started(&request, left)))
         });
+    // Also what was never read has no answer.
+    failed |= printed.is_ok() && !feed.is_read_whole();
     if let Err(error) = printed {
         feed.stop();
-        drop(pool.cancel());
+        pool.cancel();
         if error.kind() != io::ErrorKind::BrokenPipe {
             complain(&format!("stdout: {error}"));
             failed = true;

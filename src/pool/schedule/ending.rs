@@ -22,13 +22,15 @@ impl Schedule {
             return Vec::new();
         }
         state.stop = Some(stop);
-        debug!("no more jobs are taken: {stop:?}");
         let parked = match stop {
             Stop::Closed => Vec::new(),
-            Stop::Deadline | Stop::Cancelled => std::mem::take(&mut state.parked).into_vec(),
+            Stop::Deadline | Stop::Failures | Stop::NoThread | Stop::Cancelled => {
+                std::mem::take(&mut state.parked).into_vec()
+            }
         };
         drop(self.end_if_done(state));
         self.work.notify_all();
+        debug!("no more jobs are taken: {stop:?}");
         parked
     }
 
@@ -61,6 +63,9 @@ impl Schedule {
     pub(in crate::pool) fn wait_for_end(&self, limit: Duration) -> bool {
         let start = Instant::now();
         let mut state = self.lock();
+        // Nobody reads meanwhile, and so nobody would give memory back.
+        state.budget.lift();
+        self.memory.notify_all();
         while !state.ended {
             let left = limit.saturating_sub(start.elapsed());
             if left.is_zero() {
