@@ -89,7 +89,7 @@ fn a_peer_that_stops_reading_is_a_stall_and_too_slow() {
 #[test]
 fn a_peer_that_stops_reading_is_not_what_the_first_byte_timeout_means() {
     end(&[Clock::Request], &deaf(), |config| {
-        config.first_byte_timeout = Some(Duration::from_millis(50));
+        config.first_byte_timeout = Some(SHORT * 3 / 4);
         config.connect_timeout = Some(Duration::from_secs(5));
     });
 }
