@@ -51,11 +51,47 @@
 //! # Ok::<(), fetchpool::Error>(())
 //! ```
 //!
+//! A batch under control: in the order of the input, with a time limit for the whole, watched from
+//! another thread, and gone on with later where it was cut short:
+//!
+//! ```no_run
+//! use fetchpool::{CancelToken, OnError, Pool};
+//! use std::time::Duration;
+//!
+//! let stop = CancelToken::new(); // for a signal handler, say
+//! let urls = (1..=1000).map(|page| format!("https://example.com/{page}"));
+//! let pool = Pool::builder()
+//!     .ordered()
+//!     .deadline(Duration::from_secs(60))
+//!     .on_error(OnError::StopAfter(20))
+//!     .cancel_token(&stop)
+//!     .job_queue(urls)
+//!     .build()?;
+//! std::thread::scope(|scope| {
+//!     scope.spawn(|| {
+//!         while !pool.is_done() {
+//!             std::thread::sleep(Duration::from_secs(1));
+//!             let stats = pool.stats();
+//!             eprintln!("{} done, {} under way", stats.delivered, stats.unfinished());
+//!         }
+//!     });
+//!     for outcome in pool.outcomes() {
+//!         println!("{}: {}", outcome.index(), outcome.is_response());
+//!     }
+//! });
+//! let rest = Pool::builder().job_queue(pool.close()).build()?; // what was not taken
+//! # drop(rest);
+//! # Ok::<(), fetchpool::Error>(())
+//! ```
+//!
 //! # What it promises
 //!
 //! - **One outcome for each job**, whatever happens to it: [`Pool`] says how.
 //! - **A time-out that holds**: it covers look-up, every address, TLS, every redirect and the
 //!   whole body, however slowly that drips.
+//! - **Cancel is real**: [`Pool::cancel`] and a [`CancelToken`] wake whatever a worker waits for.
+//! - **Order when asked**, by [`PoolBuilder::ordered`], and counts that add up, by [`Pool::stats`]; an
+//!   [`Observer`] is told of each step.
 //! - **Nothing unbounded**: every size and number has a ceiling, in [`Limits`]; a million jobs from
 //!   an iterator use the memory of a thousand.
 //! - **Strict reading**: what is malformed is an error, what is cut off is never a success, and a

@@ -136,7 +136,8 @@ impl PoolBuilder {
 
     /// How many worker threads there are at most, and so requests at a time and connections to
     /// one origin. Default: the number of CPUs. No more are started than there are jobs; for a
-    /// source that does not know how many it has, one more may wait for the next. 0 is an error
+    /// source that does not know how many it has, one more may wait for the next. Those that a cancel
+    /// finds within `connect` do not count, and end by themselves: at most as many again. 0 is an error
     /// when the pool is built.
     #[doc(alias = "num_processes")]
     pub const fn num_threads(mut self, threads: usize) -> Self {
@@ -204,7 +205,8 @@ impl PoolBuilder {
     }
 
     /// How many outcomes wait to be read before no further job is taken: then at most so many and
-    /// one for each thread are taken and not read. Default: four for each thread, but at least 64
+    /// one for each thread are taken and not read; with [`retry`](Self::retry) those that wait to be
+    /// tried again are not counted, at most 16 for each thread. Default: four for each thread, but at least 64
     /// and at most 1,024. Where the order is kept, the window is what counts.
     pub const fn outcome_capacity(mut self, outcomes: usize) -> Self {
         self.capacity = Some(outcomes);

@@ -21,8 +21,22 @@
 //! *None lost:* the first two take the claim by value, so that a path through a worker can end
 //! in one of them only once; a path that ends in neither drops the claim, and that answers. Whoever
 //! got a job out of the seat passes it on in the same function, to the schedule, whose
-//! `settle` and `park` cannot fail and do not wait, or as a closure that the cancelling thread
-//! runs before its call returns.
+//! `settle` cannot fail and does not wait, or as a closure that the cancelling thread runs before
+//! its call returns. Two pieces of the caller's code are run on that way, the observer's `outcome`
+//! and a logger; both by [`catch`](crate::catch), which lets nothing out.
+//!
+//! # Outside the seat
+//!
+//! Before it is claimed, and while it waits for another try, a job is in the schedule's heap, and
+//! behind the schedule's lock. There are three ways out: it becomes due, and is claimed; its token is
+//! cancelled, and it is answered; the pool ends, and it is answered. Each begins by taking it out of
+//! the heap under the lock. A job that is to be parked in a pool that has ended is given back, and
+//! answered by whoever wanted to park it. A token that is cancelled while its job is on the way from
+//! one place to the other is looked at again when it has arrived.
+//!
+//! An outcome counts as *buffered* from the moment that its job counts as *in flight* no more, under
+//! one lock; a view takes it out of the channel into which it is put right after that, and the
+//! channel has no end before as many have come out as were put in.
 //!
 //! What this relies on: nothing here is forgotten (`mem::forget` is denied in this crate), and the
 //! process does not abort. What it does not rely on: that the code of a worker is right, that
