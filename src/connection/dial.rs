@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::deadline::Deadline;
-use super::lookups::ResolverPanicked;
+use super::lookups::{ResolverPanicked, lookup};
 use super::patience::{Patience, cancelled};
-use super::resolve::{Resolver, lookup};
+use super::resolve::Resolver;
 use super::times::Times;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;

@@ -1,4 +1,9 @@
-//! The threads that look names up, shared by the whole process, and those who wait for them.
+//! From host names to addresses.
+//!
+//! A look-up by the system cannot be given a time limit and cannot be interrupted, so it runs on
+//! one of some threads that the whole process shares, and the asking thread waits for the answer
+//! only as long as it has time. Whoever asks for a name that is being looked up waits for that same
+//! answer. Addresses written as such never come here.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -13,6 +18,26 @@ use super::interrupt::GiveUp;
 use super::patience::{Patience, cancelled};
 use super::resolve::Resolver;
 use crate::catch::{Panicked, catch};
+
+/// The addresses of a host; at least one.
+pub(super) fn lookup(
+    resolver: Option<&Arc<dyn Resolver>>,
+    host: &str,
+    port: u16,
+    patience: &Patience<'_>,
+) -> io::Result<Vec<SocketAddr>> {
+    // Also an answer that is there at once is too late when there is no time at all.
+    patience.left()?;
+    let asker = Arc::new(Asker::ask(resolver, host, port)?);
+    patience.interrupt.watch_wait(Arc::clone(&asker));
+    let answer = asker.wait(patience);
+    patience.interrupt.watch_nothing();
+    let addresses = answer?;
+    if addresses.is_empty() {
+        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
+    }
+    Ok(addresses)
+}
 
 /// One question, shared by those who ask it and the thread that finds out.
 struct Query {
@@ -298,7 +323,6 @@ mod tests {
     use super::super::deadline::Deadline;
     use super::super::flow::Flow;
     use super::super::interrupt::Interrupt;
-    use super::super::resolve::lookup;
     use super::*;
     use crate::message::Clock;
 

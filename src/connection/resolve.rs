@@ -1,27 +1,16 @@
-//! From host names to addresses.
-//!
-//! A look-up by the system cannot be given a time limit and cannot be interrupted, so it runs on
-//! one of some threads that the whole process shares ([`lookups`](super::lookups)), and the asking
-//! thread waits for the answer only as long as it has time. A look-up that nobody waits for any
-//! more ends by itself. Whoever asks for a name that is being looked up waits for that same answer.
-//!
-//! Addresses written as such never come here.
+//! Who looks host names up.
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
-
-use super::lookups::Asker;
-use super::patience::Patience;
 
 /// Looks host names up, in the place of the system's resolver.
 ///
 /// It is called on a thread of its own, and may block: when the time of the request is up, or it is
 /// cancelled, the request does not wait for it any longer. At most 64 look-ups that somebody waits
-/// for run at a time in the process, and at most 256 in all. Those who ask for the same host and port while it is being looked up get the same
-/// answer. A panic in it is the outcome of the jobs that wait for it. Hosts written as addresses
-/// never come to it.
+/// for run at a time in the process, and at most 256 in all. Those who ask for the same host and
+/// port while it is being looked up get the same answer. A panic in it is the outcome of the jobs
+/// that wait for it. Hosts written as addresses never come to it.
 ///
 /// Closures of this shape are resolvers.
 ///
@@ -30,8 +19,7 @@ use super::patience::Patience;
 /// ```
 /// use fetchpool::{Session, SessionConfig};
 /// use std::net::SocketAddr;
-/// use std::sync::Arc;
-///
+/// ///
 /// let mut config = SessionConfig::new();
 /// config.resolver = Some(Arc::new(|_host: &str, port: u16| {
 ///     Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])
@@ -62,24 +50,4 @@ impl fmt::Debug for dyn Resolver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Resolver")
     }
-}
-
-/// The addresses of a host; at least one.
-pub(super) fn lookup(
-    resolver: Option<&Arc<dyn Resolver>>,
-    host: &str,
-    port: u16,
-    patience: &Patience<'_>,
-) -> io::Result<Vec<SocketAddr>> {
-    // Also an answer that is there at once is too late when there is no time at all.
-    patience.left()?;
-    let asker = Arc::new(Asker::ask(resolver, host, port)?);
-    patience.interrupt.watch_wait(Arc::clone(&asker));
-    let answer = asker.wait(patience);
-    patience.interrupt.watch_nothing();
-    let addresses = answer?;
-    if addresses.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-    }
-    Ok(addresses)
 }

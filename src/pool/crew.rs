@@ -18,12 +18,12 @@ use super::retry::RetryPolicy;
 use super::roll::Roll;
 use super::schedule::{Next, Schedule};
 use super::setup::Setup;
-use super::share::Share;
+use super::share::{Share, Waker};
 use super::stats::Place;
 use super::stop::Stop;
 use super::worker::Worker;
 use crate::catch::catch;
-use crate::connection::{Abandon, GiveUp, Interrupt};
+use crate::connection::{Abandon, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
 use crate::message::{Afterwards, OnCancel, Response, Timings};
@@ -43,7 +43,7 @@ pub(super) struct Plan {
 
 /// What the workers have in common.
 pub(super) struct Crew {
-    pub(super) schedule: Schedule,
+    pub(super) schedule: Arc<Schedule>,
     setup: Setup,
     retry: Option<RetryPolicy>,
     stack_size: Option<usize>,
@@ -62,7 +62,7 @@ impl Crew {
         let (schedule, initial) =
             Schedule::new(jobs, plan.threads, plan.pace, plan.budget, plan.rules, sender);
         let crew = Arc::new(Self {
-            schedule,
+            schedule: Arc::new(schedule),
             setup: plan.setup,
             retry: plan.retry,
             stack_size: plan.stack_size,
@@ -98,7 +98,7 @@ impl Crew {
         let berth = Arc::new(Berth { crew: Arc::downgrade(&self), id, seat: Seat::default() });
         let _leaving = Leaving(&self, &berth);
         interrupt.on_abandon(Arc::clone(&berth) as Arc<dyn Abandon>);
-        let waker = Arc::new(Waker(Arc::downgrade(&self)));
+        let waker = Arc::new(Waker::of(&self.schedule));
         let mut worker = Worker::new(&self.setup, self.retry.as_ref(), interrupt);
         while !berth.seat.is_lost() {
             let taken = match self.schedule.next() {
@@ -300,17 +300,6 @@ impl OnCancel for Whole {
     fn cancelled(&self) -> Option<Afterwards> {
         let crew = self.0.upgrade()?;
         Some(Box::new(move || crew.cancel(Stop::Cancelled)))
-    }
-}
-
-/// Wakes the bodies that wait for memory.
-pub(super) struct Waker(Weak<Crew>);
-
-impl GiveUp for Waker {
-    fn give_up(&self) {
-        if let Some(crew) = self.0.upgrade() {
-            crew.schedule.wake_bodies();
-        }
     }
 }
 

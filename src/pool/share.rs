@@ -1,12 +1,11 @@
 //! What one job has of the pool's memory for bodies.
 
 use std::cell::Cell;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use super::crew::Waker;
 use super::schedule::Schedule;
-use crate::connection::Patience;
+use crate::connection::{GiveUp, Patience};
 use crate::error::Error;
 use crate::session::Allowance;
 
@@ -45,6 +44,23 @@ impl Drop for Share<'_> {
         let taken = self.taken.get();
         if taken > 0 {
             self.schedule.give_memory_back(self.job, taken);
+        }
+    }
+}
+
+/// Wakes the bodies that wait for memory, to see whether they are still wanted.
+pub(super) struct Waker(Weak<Schedule>);
+
+impl Waker {
+    pub(super) fn of(schedule: &Arc<Schedule>) -> Self {
+        Self(Arc::downgrade(schedule))
+    }
+}
+
+impl GiveUp for Waker {
+    fn give_up(&self) {
+        if let Some(schedule) = self.0.upgrade() {
+            schedule.wake_bodies();
         }
     }
 }
