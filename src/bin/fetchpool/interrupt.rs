@@ -70,7 +70,7 @@ fn watch(signal: impl Fn() + Send + 'static) -> std::io::Result<()> {
     Ok(())
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn watch(signal: impl FnMut() + Send + 'static) -> Result<(), ctrlc::Error> {
     ctrlc::set_handler(signal)
 }
