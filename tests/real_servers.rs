@@ -12,6 +12,8 @@
 
 #![cfg(all(feature = "tls", feature = "gzip", feature = "json"))]
 
+#[path = "real_servers/control.rs"]
+mod control;
 #[path = "real_servers/http_server.rs"]
 mod http_server;
 #[path = "real_servers/httpbin.rs"]
