@@ -206,8 +206,8 @@ impl PoolBuilder {
 
     /// How many outcomes wait to be read before no further job is taken: then at most so many and
     /// one for each thread are taken and not read; with [`retry`](Self::retry) those that wait to be
-    /// tried again are not counted, at most 16 for each thread. Default: four for each thread, but at least 64
-    /// and at most 1,024. Where the order is kept, the window is what counts.
+    /// tried again are not counted, at most 16 for each thread. Default: two for each thread, but at
+    /// least 32 and at most 1,024. Where the order is kept, the window is what counts.
     pub const fn outcome_capacity(mut self, outcomes: usize) -> Self {
         self.capacity = Some(outcomes);
         self
@@ -339,11 +339,11 @@ impl PoolBuilder {
         if self.on_error.limit() == 0 {
             return fault("OnError::StopAfter must be at least 1, not 0".into());
         }
-        let most = threads.saturating_mul(4);
         let room = match self.ordered {
-            Some(window) => window.unwrap_or(most),
+            Some(window) => window.unwrap_or_else(|| threads.saturating_mul(4)),
             None => {
-                let capacity = self.capacity.unwrap_or_else(|| most.clamp(64, 1024));
+                let usual = threads.saturating_mul(2).clamp(MIN_CAPACITY, MAX_CAPACITY);
+                let capacity = self.capacity.unwrap_or(usual);
                 capacity.saturating_add(threads)
             }
         };
@@ -425,5 +425,9 @@ impl fmt::Debug for PoolBuilder {
     }
 }
 
+/// Enough that a reader who is woken late does not stop the workers. More would be memory: in the
+/// long run each worker comes to hold most of the outcomes that wait, in its part of the heap.
+const MIN_CAPACITY: usize = 32;
+const MAX_CAPACITY: usize = 1024;
 /// Four times the largest body that a session takes by default.
 const BODY_BUDGET: u64 = 256 << 20;
