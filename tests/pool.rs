@@ -1,11 +1,17 @@
-//! What a pool promises, from the outside: P1 to P4, P7 to P10 of the design.
+//! What a pool promises, from the outside: P1 to P10 of the design.
 //!
 //! - `lists`: `map`, a list in, two lists out
 //! - `threads`: how many there are, what they are called
 //! - `hooks`: the initializer and the auth generator
 //! - `queues`: lists, iterators and channels as the source of jobs
 //! - `reading`: any order of reading ends
+//! - `order`: outcomes in the order of the input, through a window
+//! - `budget`: how much the bodies may take
 //! - `ending`: dropping and cancelling
+//! - `cancel`: tokens, and what a cancel wakes
+//! - `closing`: the steps of an end, what is handed back, what a drop leaves
+//! - `counts`: statistics that add up
+//! - `observing`: who is told what, and when
 //! - `errors`: a bad job is an outcome and takes no other with it
 //! - `retries`: retries, waits and rates
 //! - `session_thread`: one worker for one's own queues
@@ -14,8 +20,16 @@
 
 mod support;
 
+#[path = "pool/budget.rs"]
+mod budget;
+#[path = "pool/cancel.rs"]
+mod cancel;
 #[path = "pool/child.rs"]
 mod child;
+#[path = "pool/closing.rs"]
+mod closing;
+#[path = "pool/counts.rs"]
+mod counts;
 #[path = "pool/ending.rs"]
 mod ending;
 #[path = "pool/errors.rs"]
@@ -24,6 +38,10 @@ mod errors;
 mod hooks;
 #[path = "pool/lists.rs"]
 mod lists;
+#[path = "pool/observing.rs"]
+mod observing;
+#[path = "pool/order.rs"]
+mod order;
 #[path = "pool/queues.rs"]
 mod queues;
 #[path = "pool/reading.rs"]
@@ -39,4 +57,4 @@ mod traps;
 #[path = "pool/values.rs"]
 mod values;
 
-use support::farm;
+use support::{dead, farm, script, standstill};

@@ -116,6 +116,9 @@ impl Ledger {
         }
         let parked = self.parked.pop()?;
         self.stats.shift(parked.place, Place::InFlight);
+        if parked.place == Place::Delayed {
+            self.stats.retried = self.stats.retried.saturating_add(1);
+        }
         self.keep_pace(now);
         Some(self.claim(parked.job, parked.watch))
     }

@@ -198,7 +198,6 @@ impl Schedule {
         if parked.place == Place::InFlight {
             parked.place = Place::Delayed;
             state.stats.shift(Place::InFlight, Place::Delayed);
-            state.stats.retried = state.stats.retried.saturating_add(1);
         }
         state.parked.push(parked);
         if state.waiting > 0 {

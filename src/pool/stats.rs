@@ -28,7 +28,7 @@ pub struct Stats {
     pub failed: u64,
     /// Of those, outcomes of jobs that were cancelled.
     pub cancelled: u64,
-    /// Tries after the first, those that are still waited for among them.
+    /// Tries after the first that were begun.
     pub retried: u64,
     /// Bytes of the bodies of all outcomes, decoded.
     pub bytes: u64,

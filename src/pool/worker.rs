@@ -126,8 +126,8 @@ impl<'a> Worker<'a> {
         }
         let call = Call { index: Some(order.index), began: order.began, number, batch, allowance };
         catch(|| session.run(request, &call)).unwrap_or_else(|panicked| {
-            // Half a session is none: the next job starts on a fresh one.
-            self.session = self.setup.session(&self.interrupt);
+            // Half a session is none: the next job starts on a fresh one, with the same settings.
+            session.start_over();
             Err(Error::panicked("the request panicked", &panicked).at(request.url()))
         })
     }

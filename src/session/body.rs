@@ -91,8 +91,13 @@ impl Sink for Collect<'_> {
                 wanted.min(self.filled.max(SMALL_BYTES)).min(limit.saturating_sub(self.filled));
             self.bytes.resize(self.filled.saturating_add(more), 0);
         }
+        // What has to be asked for is read no faster than that: one read may bring megabytes.
+        let most = match self.allowance {
+            Some(_) => self.allowed.saturating_add(ALLOWANCE_BYTES).saturating_sub(self.filled),
+            None => usize::MAX,
+        };
         let room = self.bytes.get_mut(self.filled..)?;
-        let end = room.len().min(wanted);
+        let end = room.len().min(wanted).min(most);
         room.get_mut(..end).filter(|room| !room.is_empty())
     }
 

@@ -123,6 +123,12 @@ impl Session {
         if self.config.http_status_as_error { response.error_for_status() } else { Ok(response) }
     }
 
+    /// Lets go of all that earlier requests have left behind.
+    pub(crate) fn start_over(&mut self) {
+        self.idle = Idle::new(self.config.max_idle_connections, self.config.idle_timeout);
+        self.head = Vec::new();
+    }
+
     /// How long a request may take in all.
     pub(crate) fn timeout_of(&self, request: &Request) -> Option<Duration> {
         request.own_timeout().or(self.config.timeout)

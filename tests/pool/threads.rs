@@ -130,20 +130,22 @@ fn a_dropped_pool_leaves_no_thread_behind() {
 
 /// The names of the threads of this process that are workers of a pool.
 #[cfg(target_os = "linux")]
-fn workers() -> Vec<String> {
+pub(crate) fn workers() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
     // A task may end between the listing and the look.
     let names =
         tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
     let names = names.map(|name| name.trim_end().to_owned());
-    names.filter(|name| name.starts_with("fetchpool-")).collect()
+    // The threads for look-ups are the process's, and belong to no pool.
+    let is_worker = |name: &String| name.starts_with("fetchpool-") && name != "fetchpool-dns";
+    names.filter(is_worker).collect()
 }
 
 /// Waits until the last worker is out of the system's list: a thread that was joined may stay in
 /// it for a moment.
 #[cfg(target_os = "linux")]
 #[track_caller]
-fn await_no_workers() {
+pub(crate) fn await_no_workers() {
     let patience = Instant::now() + Duration::from_secs(2);
     while !workers().is_empty() {
         assert!(Instant::now() < patience, "{:?} are left", workers());

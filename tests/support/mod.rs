@@ -5,5 +5,6 @@
 pub(crate) mod dead;
 pub(crate) mod farm;
 pub(crate) mod script;
+pub(crate) mod standstill;
 #[cfg(feature = "tls")]
 pub(crate) mod tls;
