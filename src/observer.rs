@@ -88,7 +88,8 @@ pub trait Observer: Send + Sync {
         let _ = (job, number, wait, because);
     }
 
-    /// The job is over. Called once for each job of a pool, before the caller can read it.
+    /// The job is over. Called once for each job that a pool has taken, before the caller can read
+    /// its outcome.
     fn outcome(&self, job: &Observed<'_>, result: Result<&Response, &Error>) {
         let _ = (job, result);
     }

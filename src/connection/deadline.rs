@@ -54,6 +54,11 @@ impl Deadline {
         }
     }
 
+    /// The moment itself, if there is one.
+    pub(crate) const fn at(self) -> Option<Instant> {
+        self.at
+    }
+
     /// What is told when it has passed.
     pub(crate) const fn expired(self) -> Expired {
         Expired { clock: self.clock, limit: self.limit, rate: None }

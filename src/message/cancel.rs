@@ -9,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 ///
 /// Give it along with [`Request::cancel_token`](super::Request::cancel_token), to one request or to
 /// many. A cancelled request fails with kind [`Cancelled`](crate::ErrorKind::Cancelled); a thread
-/// that waits on a socket, a look-up or a queue for it is woken at once. Clones are the same token.
+/// that waits on a socket, a look-up or a queue for it is woken at once. A job that its pool has not
+/// taken yet comes out when it is. Clones are the same token.
 ///
 /// What it cannot wake is a thread that is just opening a TCP connection: the standard library
 /// has no way to. A [`Pool`](crate::Pool) does not wait for it: the job has its outcome at once, and

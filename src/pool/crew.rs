@@ -130,7 +130,7 @@ impl Crew {
         let watch = token.as_ref().map(|token| {
             token.watch(Arc::new(Held { crew: Arc::downgrade(self), index }) as Arc<dyn OnCancel>)
         });
-        if let Err((parked, stop)) = self.schedule.park(Parked { due, job, place, watch }) {
+        if let Some((parked, stop)) = self.schedule.park(Parked { due, job, place, watch }) {
             return self.turn_away(parked, stop);
         }
         // Cancelled before it could be found there?
@@ -153,13 +153,28 @@ impl Crew {
         }
     }
 
-    /// How long it is until the pool's time is up; `None` if it has no end, or has ended. Where no
-    /// worker is here to see that, this sees it.
+    /// How long it is until the pool's time is up, or that of a job that waits to be tried again;
+    /// `None` if there is no end to that. Where no worker is here to see such an end, this sees it.
     pub(super) fn left(&self) -> Option<Duration> {
-        self.schedule.rules.deadline.left(Instant::now()).unwrap_or_else(|_| {
+        let now = Instant::now();
+        let whole = self.schedule.rules.deadline.left(now).unwrap_or_else(|_| {
             self.stop(Stop::Deadline);
             None
-        })
+        });
+        if !self.schedule.rules.may_park {
+            return whole;
+        }
+        let parked = self.schedule.left_for_parked(now);
+        if parked.is_some_and(|left| left.is_zero()) {
+            for Parked { job, place, watch, .. } in self.schedule.take_expired(now) {
+                drop(watch);
+                let expired = job.deadline.expired();
+                let error = Error::expired(expired.clock, expired.to_string());
+                let error = error.at(job.request.url());
+                self.settle(job, Err(error), place, Traffic::default());
+            }
+        }
+        whole.into_iter().chain(parked).min()
     }
 
     /// Answers a job that waited, and is not to be sent any more.

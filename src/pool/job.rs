@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::connection::Deadline;
 use crate::error::Error;
 use crate::message::Request;
 
@@ -18,6 +19,8 @@ pub(super) struct Job {
     pub(super) taken: Instant,
     /// When a worker first began it: what its timeout is counted from, retries and all.
     pub(super) began: Option<Instant>,
+    /// When it must be over: known once a worker has begun it.
+    pub(super) deadline: Deadline,
     /// How often it has been tried again.
     pub(super) retries: u32,
     /// What is wrong with it already: it is answered with this and not sent.
@@ -27,6 +30,7 @@ pub(super) struct Job {
 impl Job {
     pub(super) fn new(index: u64, request: Request, taken: Instant) -> Self {
         let request = Arc::new(request);
-        Self { index, request, taken, began: None, retries: 0, fault: None }
+        let deadline = Deadline::never();
+        Self { index, request, taken, began: None, deadline, retries: 0, fault: None }
     }
 }

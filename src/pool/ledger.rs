@@ -55,6 +55,8 @@ pub(super) struct Ledger {
     /// only where that order is kept.
     next_out: u64,
     ahead: BTreeSet<u64>,
+    /// A view waits, and was not told yet that a job has been parked whose time may end.
+    pub(super) nudge: bool,
     /// Workers that wait for a job.
     pub(super) waiting: usize,
     pub(super) threads: usize,
@@ -94,6 +96,7 @@ impl Ledger {
             unread: 0,
             next_out: 0,
             ahead: BTreeSet::new(),
+            nudge: false,
             waiting: 0,
             threads: 0,
             max_threads: 0,
@@ -235,6 +238,20 @@ impl Ledger {
         let ends = self.is_done() && !self.ended;
         self.ended |= ends;
         ends
+    }
+
+    /// When the next of those that wait must be over. There are few of them: 16 for each thread.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        self.parked.iter().filter_map(|parked| parked.job.deadline.at()).min()
+    }
+
+    /// Takes out those that must be over by now.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Parked> {
+        let all = std::mem::take(&mut self.parked).into_vec();
+        let is_over = |parked: &Parked| parked.job.deadline.left(now).is_err();
+        let (over, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(is_over);
+        self.parked = rest.into();
+        over
     }
 
     /// Takes out the job of this index, if it waits here.

@@ -205,8 +205,9 @@ impl Pool {
         }
     }
 
-    /// Waits until every job has its outcome and every thread has ended. What has not been read
-    /// by then is kept, in memory, and can be read after it.
+    /// Waits until every job has its outcome and every thread has ended, but for those that a cancel
+    /// found within `connect`. What has not been read by then is kept, in memory, and can be read
+    /// after it.
     pub fn join_all(&self) {
         // Nothing is wanted, so that everything is set aside.
         let _ = self.views.next(Want::Nothing);

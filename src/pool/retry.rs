@@ -15,6 +15,8 @@ use crate::message::{Request, Response};
 /// At most 16 jobs for each thread wait to be tried again; while there are as many, no further job
 /// is taken from the queue.
 ///
+/// While the only worker waits in an iterator of the caller's own, nothing is tried again.
+///
 /// The wait grows exponentially, with full jitter: a random time up to 200 ms before the first
 /// retry, 400 ms before the second and so on, up to 60 s. A `Retry-After` in seconds is obeyed up
 /// to the same cap. Waiting jobs take no worker. The wait counts inside the request's timeout, and

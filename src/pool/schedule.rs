@@ -190,20 +190,44 @@ impl Schedule {
 
     /// Keeps a job until it is due: one that has not been started, or one that was in flight and is
     /// to be tried again. Gives it back if nobody would take it out again.
-    pub(super) fn park(&self, mut parked: Parked) -> Result<(), (Parked, Stop)> {
+    #[must_use]
+    pub(super) fn park(&self, mut parked: Parked) -> Option<(Parked, Stop)> {
         let mut state = self.lock();
         if let Some(stop) = state.stop.filter(|stop| *stop > Stop::Closed) {
-            return Err((parked, stop));
+            return Some((parked, stop));
         }
         if parked.place == Place::InFlight {
             parked.place = Place::Delayed;
             state.stats.shift(Place::InFlight, Place::Delayed);
         }
+        let may_expire = parked.job.deadline.at().is_some();
         state.parked.push(parked);
         if state.waiting > 0 {
             self.work.notify_one();
         }
-        Ok(())
+        if may_expire && std::mem::take(&mut state.nudge) {
+            drop(state);
+            // Who waits must look how long it may: all workers may be busy when the time comes.
+            let _ = self.outcomes.send(None);
+        }
+        None
+    }
+
+    /// How long it is until some job that waits here must be over; a view is about to wait.
+    pub(super) fn left_for_parked(&self, now: Instant) -> Option<Duration> {
+        let mut state = self.lock();
+        state.nudge = true;
+        state.next_expiry().map(|at| at.saturating_duration_since(now))
+    }
+
+    /// Takes out the jobs whose time is over.
+    pub(super) fn take_expired(&self, now: Instant) -> Vec<Parked> {
+        let mut state = self.lock();
+        let over = state.take_expired(now);
+        if !over.is_empty() && state.waiting > 0 {
+            self.work.notify_one();
+        }
+        over
     }
 
     /// Counts what a session did with connections for a job that has no outcome yet.

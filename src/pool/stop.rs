@@ -17,7 +17,8 @@ pub enum OnError {
     Continue,
     /// The first one ends the pool: as [`StopAfter(1)`](Self::StopAfter).
     Stop,
-    /// When there are so many the pool ends, as by [`Pool::cancel`](crate::Pool::cancel).
+    /// When there are so many the pool ends, as by [`Pool::cancel`](crate::Pool::cancel). 0 is an
+    /// error when the pool is built.
     StopAfter(u64),
 }
 

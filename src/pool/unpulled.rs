@@ -22,7 +22,8 @@ use crate::message::Request;
 /// A job, or an iterator, that panics on its way does so here, in `next`; the one after it can be
 /// asked for all the same.
 ///
-/// Dropping it drops the queue: whoever sends into a channel then learns that nobody listens.
+/// When it has come to its end, and when it is dropped, the queue is dropped: whoever sends into a
+/// channel then learns that nobody listens.
 pub struct Unpulled(Arc<Slot>);
 
 /// Where the source comes to lie, also when a worker still has it.

@@ -12,7 +12,7 @@ use crate::catch::catch;
 use crate::connection::{Deadline, Interrupt};
 use crate::error::{Error, ErrorKind};
 use crate::log::debug;
-use crate::message::{Request, Response};
+use crate::message::{Clock, Request, Response};
 use crate::observer::{Observed, Observer};
 use crate::session::{Allowance, Call, Session};
 
@@ -73,6 +73,7 @@ impl<'a> Worker<'a> {
         };
         let traffic = self.session.as_mut().map(Session::take_traffic).unwrap_or_default();
         let mut due = None;
+        let deadline = self.deadline(&order);
         if let Some((wait, at)) = self.wait_before_retry(&order, batch, &result) {
             debug!("job {} is tried again in {wait:?}", order.index);
             let number = order.retries.saturating_add(1);
@@ -87,7 +88,10 @@ impl<'a> Worker<'a> {
         drop(order);
         match due {
             Some(due) => {
-                claim.with_job(|job| job.retries = job.retries.saturating_add(1));
+                claim.with_job(|job| {
+                    job.retries = job.retries.saturating_add(1);
+                    job.deadline = deadline;
+                });
                 claim.park(due, traffic);
             }
             None => {
@@ -139,14 +143,18 @@ impl<'a> Worker<'a> {
         batch: Deadline,
         result: &Result<Response, Error>,
     ) -> Option<(Duration, Instant)> {
-        let session = self.session.as_ref().ok()?;
         let wait = self.retry?.wait(order.retries, &order.request, result, random())?;
         let due = Instant::now().checked_add(wait)?;
         // A try that cannot begin before the time is up is none.
-        let timeout = session.timeout_of(&order.request);
-        let end = timeout.and_then(|timeout| order.began.checked_add(timeout));
-        let too_late = end.is_some_and(|end| due >= end) || batch.left(due).is_err();
+        let too_late = self.deadline(order).left(due).is_err() || batch.left(due).is_err();
         (!too_late).then_some((wait, due))
+    }
+
+    /// When the job must be over.
+    fn deadline(&self, order: &Order) -> Deadline {
+        let session = self.session.as_ref().ok();
+        let timeout = session.and_then(|session| session.timeout_of(&order.request));
+        Deadline::after(order.began, timeout, Clock::Request)
     }
 
     /// Tells the observer, if there is one. Its panic is the job's outcome.

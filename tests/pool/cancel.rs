@@ -220,6 +220,43 @@ fn a_retry_that_is_parked_is_ended() {
 }
 
 #[test]
+fn a_retry_that_is_parked_is_ended_while_every_worker_waits_in_the_callers_iterator() {
+    type End = fn(&CancelToken, &Pool);
+    let ends: [(&str, End); 2] = [
+        ("parked retry behind an iterator, by a token", |token, _| token.cancel()),
+        ("parked retry behind an iterator, by the pool", |_, pool| pool.cancel()),
+    ];
+    for (what, end) in ends {
+        promptly(what, || {
+            let farm = Farm::new();
+            let (lines, pipe) = mpsc::channel::<Request>();
+            let (asking, asked) = mpsc::channel();
+            let jobs = iter::from_fn(move || {
+                // The test may be over, the pool not yet.
+                let _ = asking.send(());
+                pipe.recv().ok()
+            });
+            let pool = Pool::builder().num_threads(1).retry(RetryPolicy::new(1)).job_queue(jobs);
+            let pool = pool.build().unwrap();
+            let token = CancelToken::new();
+            let job = Request::get(farm.url("/series/0/503?retry-after=20"));
+            lines.send(job.cancel_token(&token)).unwrap();
+            asked.recv_timeout(LIMIT).unwrap();
+            asked.recv_timeout(LIMIT).unwrap();
+            assert_eq!(pool.stats().delayed, 1);
+            within(LIMIT, move || {
+                let start = Instant::now();
+                end(&token, &pool);
+                assert_cancelled(pool.get_exception().unwrap().error(), None);
+                let took = start.elapsed();
+                drop(lines);
+                took
+            })
+        });
+    }
+}
+
+#[test]
 fn a_body_that_waits_for_its_budget_is_ended() {
     for by_token in [true, false] {
         promptly(&format!("body budget, token: {by_token}"), || {

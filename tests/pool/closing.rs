@@ -436,6 +436,69 @@ fn a_retry_that_is_parked_goes_on_after_a_close() {
 }
 
 #[test]
+fn a_retry_that_is_parked_is_made_by_another_worker_while_one_waits_in_the_callers_iterator() {
+    let farm = Farm::new();
+    let (lines, pipe) = mpsc::channel::<String>();
+    let jobs = iter::from_fn(move || pipe.recv().ok());
+    let pool = Pool::builder().num_threads(2).retry(RetryPolicy::new(1)).job_queue(jobs);
+    let pool = pool.build().unwrap();
+    lines.send(farm.url("/series/0/503,200?retry-after=1")).unwrap();
+    let response = within(LIMIT, move || pool.get_response());
+    assert_eq!(response.unwrap().status(), 200);
+    drop(lines);
+}
+
+#[test]
+fn the_deadline_ends_a_parked_retry_while_the_only_worker_waits_in_the_callers_iterator() {
+    ends_behind_an_iterator(|builder| builder.deadline(PARKED), |job| job);
+}
+
+#[test]
+fn its_timeout_ends_a_parked_retry_while_the_only_worker_waits_in_the_callers_iterator() {
+    ends_behind_an_iterator(|builder| builder, |job| job.timeout(PARKED));
+}
+
+#[test]
+fn its_timeout_ends_a_parked_retry_while_every_worker_is_busy() {
+    let farm = Farm::new();
+    let job = Request::get(farm.url("/series/0/503?retry-after=1")).timeout(PARKED);
+    let jobs = [job, Request::get(farm.url("/gate/1"))];
+    let pool = Pool::builder().num_threads(1).retry(RetryPolicy::new(1)).job_queue(jobs);
+    let pool = pool.build().unwrap();
+    farm.wait_at_gate(1);
+    let outcome = within(2 * PARKED, move || pool.outcomes().next().unwrap());
+    assert_eq!(outcome.index(), 0);
+    match outcome.result() {
+        Ok(response) => assert_eq!(response.status(), 503),
+        Err(error) => assert!(error.is_timeout(), "{error:?}"),
+    }
+}
+
+/// Longer than the wait for a retry, so that it is not given up at once.
+const PARKED: Duration = Duration::from_millis(1300);
+
+/// That with such a clock a retry which nobody can make has its outcome in time: an error, or the
+/// last result.
+#[track_caller]
+fn ends_behind_an_iterator(
+    settings: fn(PoolBuilder) -> PoolBuilder,
+    clock: fn(Request) -> Request,
+) {
+    let farm = Farm::new();
+    let (lines, pipe) = mpsc::channel::<Request>();
+    let jobs = iter::from_fn(move || pipe.recv().ok());
+    let pool = settings(Pool::builder().num_threads(1)).retry(RetryPolicy::new(1));
+    let pool = pool.job_queue(jobs).build().unwrap();
+    lines.send(clock(Request::get(farm.url("/series/0/503?retry-after=1")))).unwrap();
+    let outcome = within(2 * PARKED, move || pool.outcomes().next().unwrap());
+    match outcome.result() {
+        Ok(response) => assert_eq!(response.status(), 503),
+        Err(error) => assert!(error.is_timeout(), "{error:?}"),
+    }
+    drop(lines);
+}
+
+#[test]
 fn reading_after_an_end_ends() {
     for end in [Pool::close as fn(&Pool) -> Unpulled, cancelled] {
         let farm = Farm::new();

@@ -127,7 +127,7 @@ impl Standstill {
     }
 
     /// When a thread gives a connect up by itself.
-    pub(crate) const CONNECT: Duration = Duration::from_millis(1500);
+    pub(crate) const CONNECT: Duration = Duration::from_millis(1200);
 
     /// A peer that takes the connection and says nothing.
     #[cfg(feature = "tls")]
