@@ -19,7 +19,8 @@ use std::net::SocketAddr;
 /// ```
 /// use fetchpool::{Session, SessionConfig};
 /// use std::net::SocketAddr;
-/// ///
+/// use std::sync::Arc;
+///
 /// let mut config = SessionConfig::new();
 /// config.resolver = Some(Arc::new(|_host: &str, port: u16| {
 ///     Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])
