@@ -106,7 +106,7 @@ fn bench(
             // They are on their way there; now let them fall asleep.
             thread::sleep(Duration::from_millis(10));
             let start = Instant::now();
-            pool.cancel();
+            drop(pool.cancel());
             pool.join_all();
             start.elapsed()
         })

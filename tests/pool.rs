@@ -10,6 +10,7 @@
 //! - `ending`: dropping and cancelling
 //! - `cancel`: tokens, and what a cancel wakes
 //! - `closing`: the steps of an end, what is handed back, what a drop leaves
+//! - `onward`: cancelling from aside, and going on with what was left
 //! - `counts`: statistics that add up
 //! - `observing`: who is told what, and when
 //! - `errors`: a bad job is an outcome and takes no other with it
@@ -40,6 +41,8 @@ mod hooks;
 mod lists;
 #[path = "pool/observing.rs"]
 mod observing;
+#[path = "pool/onward.rs"]
+mod onward;
 #[path = "pool/order.rs"]
 mod order;
 #[path = "pool/queues.rs"]

@@ -263,7 +263,8 @@ impl PoolBuilder {
     }
 
     /// What may cancel the whole pool: when [`CancelToken::cancel`] is called, from any thread, that
-    /// is as [`Pool::cancel`]. For a signal handler, a hook, or a group of pools. Default: nothing.
+    /// is as [`Pool::cancel`], but what was not taken stays with the pool: [`Pool::close`] hands it
+    /// back. For a signal handler, a hook, or a group of pools. Default: nothing.
     pub fn cancel_token(mut self, token: &CancelToken) -> Self {
         self.token = Some(token.clone());
         self

@@ -112,8 +112,8 @@ use crate::message::{CancelToken, OnCancel, Watch};
 ///
 /// By itself, when the queue is closed and every job has its outcome. Earlier, in steps:
 /// [`close`](Self::close) takes no more jobs, [`drain`](Self::drain) waits for those that were
-/// taken, [`cancel`](Self::cancel) ends them. What was not taken from the queue, however the pool
-/// ended, is handed back by `close`.
+/// taken, [`cancel`](Self::cancel) ends them. What was not taken from the queue is handed back: by the
+/// first of them that is called, or, after a deadline or a stop, by `close`.
 ///
 /// Dropping the pool cancels it, and waits for its threads: some milliseconds. A thread that is just
 /// opening a TCP connection cannot be woken: the standard library has no way to. It is not waited
@@ -242,7 +242,7 @@ impl Pool {
     ///
     /// let pool = Pool::from_urls(["no URL"])?;
     /// if !pool.drain(Duration::from_secs(5)) {
-    ///     pool.cancel();
+    ///     drop(pool.cancel());
     /// }
     /// let done = pool.outcomes().count();
     /// assert_eq!(done + pool.close().count(), 1);
@@ -257,11 +257,13 @@ impl Pool {
     /// comes out with an error of kind [`Cancelled`](crate::ErrorKind::Cancelled), at once,
     /// whatever it waits for. Does not wait for it.
     ///
-    /// What was not taken stays with the pool, for [`close`](Self::close) to hand back, so that it
-    /// does not matter which thread cancels. [`PoolBuilder::cancel_token`] does the same from
-    /// places that do not see the pool.
-    pub fn cancel(&self) {
+    /// Hands back what was not taken, as [`close`](Self::close) does; let go, that drops the queue, and
+    /// whoever sends into it learns that nobody listens. To cancel from a thread that has no use for
+    /// it, such as that of a signal, there is [`PoolBuilder::cancel_token`]: it leaves the queue with
+    /// the pool, for `close`.
+    pub fn cancel(&self) -> Unpulled {
         self.crew.cancel(Stop::Cancelled);
+        self.crew.schedule.unpulled()
     }
 
     /// Whether every job that was and will be taken has its outcome. They can still be read.
@@ -279,7 +281,7 @@ impl Pool {
 
 impl Drop for Pool {
     fn drop(&mut self) {
-        self.cancel();
+        drop(self.cancel());
         self.views.close();
         self.crew.roll.join_within(PATIENCE);
     }

@@ -386,18 +386,14 @@ impl Plan {
                 if pool.drain(Duration::from_millis(self.seed % 100)) {
                     Some(all_of(pool.close()))
                 } else {
-                    pool.cancel();
-                    Some(all_of(pool.close()))
+                    Some(all_of(pool.cancel()))
                 }
             }
-            Ending::Cancel => {
-                pool.cancel();
-                Some(all_of(pool.close()))
-            }
+            Ending::Cancel => Some(all_of(pool.cancel())),
         };
         thread::scope(|scope| {
-            let aside =
-                (self.ending == Ending::CancelFromAside).then(|| scope.spawn(|| pool.cancel()));
+            let aside = (self.ending == Ending::CancelFromAside)
+                .then(|| scope.spawn(|| all_of(pool.cancel())));
             match self.reading {
                 Reading::Outcomes => read.extend(pool.outcomes().map(slowly)),
                 Reading::ResponsesFirst => {
@@ -419,7 +415,7 @@ impl Plan {
                 }
             }
             if let Some(aside) = aside {
-                aside.join().unwrap();
+                back = Some(aside.join().unwrap());
             }
         });
         // What was left; nothing, where everything was taken.

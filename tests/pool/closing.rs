@@ -23,12 +23,6 @@ const WHILE: Duration = Duration::from_millis(150);
 
 // ---- close
 
-/// The other way to an end. What was not taken is handed back all the same.
-fn cancelled(pool: &Pool) -> Unpulled {
-    pool.cancel();
-    pool.close()
-}
-
 #[test]
 fn close_hands_back_the_rest_of_a_list_in_order() {
     let farm = Farm::new();
@@ -56,14 +50,14 @@ fn close_hands_back_what_is_in_a_channel_in_order() {
 fn cancel_hands_back_the_rest_too() {
     let farm = Farm::new();
     let jobs: Vec<Request> = gated(&farm).take(20).collect();
-    hands_back_the_rest(&farm, |builder| builder.job_queue(jobs), cancelled);
+    hands_back_the_rest(&farm, |builder| builder.job_queue(jobs), Pool::cancel);
     let farm = Farm::new();
     let jobs = gated(&farm);
-    hands_back_the_rest(&farm, |builder| builder.job_queue(jobs), cancelled);
+    hands_back_the_rest(&farm, |builder| builder.job_queue(jobs), Pool::cancel);
     let farm = Farm::new();
     let (jobs, queue) = mpsc::channel();
     gated(&farm).take(20).for_each(|job| jobs.send(job).unwrap());
-    hands_back_the_rest(&farm, |builder| builder.job_queue(queue), cancelled);
+    hands_back_the_rest(&farm, |builder| builder.job_queue(queue), Pool::cancel);
     drop(jobs);
 }
 
@@ -80,8 +74,7 @@ fn hands_back_the_rest(
     let (left, pool) = within(LIMIT, move || {
         let left: Vec<Request> = end(&pool).take(18).collect();
         assert_eq!(pool.close().count(), 0, "handed back twice");
-        pool.cancel();
-        assert_eq!(pool.close().count(), 0, "handed back twice");
+        assert_eq!(pool.cancel().count(), 0, "handed back twice");
         (left, pool)
     });
     let tags: Vec<Option<u64>> = left.iter().map(|job| job.tag_ref().copied()).collect();
@@ -192,7 +185,7 @@ fn what_is_handed_back_of_a_live_queue_does_not_wait_for_more() {
 
 #[test]
 fn letting_go_of_what_was_handed_back_tells_the_sender() {
-    for end in [Pool::close as fn(&Pool) -> Unpulled, cancelled] {
+    for end in [Pool::close, Pool::cancel] {
         let farm = Farm::new();
         let (jobs, queue) = mpsc::channel();
         let pool = Pool::builder().num_threads(2).job_queue(queue).build().unwrap();
@@ -287,7 +280,7 @@ fn a_queue_whose_destructor_panics_takes_no_outcome_with_it() {
 
 #[test]
 fn a_job_that_a_worker_was_waiting_for_is_the_first_handed_back() {
-    for end in [Pool::close as fn(&Pool) -> Unpulled, cancelled] {
+    for end in [Pool::close, Pool::cancel] {
         let farm = Farm::new();
         let (lines, pipe) = mpsc::channel::<u64>();
         let (asking, asked) = mpsc::channel();
@@ -362,12 +355,7 @@ fn many_who_close_at_once_get_the_rest_once() {
                 .map(|n| {
                     let pool = &pool;
                     scope.spawn(move || {
-                        let left = {
-                            if n % 3 == 0 {
-                                pool.cancel();
-                            }
-                            pool.close()
-                        };
+                        let left = if n % 3 == 0 { pool.cancel() } else { pool.close() };
                         left.map(|job| *job.tag_ref::<u64>().unwrap()).collect::<Vec<_>>()
                     })
                 })
@@ -403,10 +391,7 @@ fn closing_from_one_thread_while_others_read_loses_nothing() {
                 while pool.stats().delivered < 10 * turn {
                     thread::yield_now();
                 }
-                if turn % 2 == 0 {
-                    pool.cancel();
-                }
-                let left = pool.close();
+                let left = if turn % 2 == 0 { pool.close() } else { pool.cancel() };
                 let left: Vec<u64> = left.map(|job| *job.tag_ref::<u64>().unwrap()).collect();
                 assert!(left.is_sorted());
                 [left, good.join().unwrap(), bad.join().unwrap()].concat()
@@ -500,7 +485,7 @@ fn ends_behind_an_iterator(
 
 #[test]
 fn reading_after_an_end_ends() {
-    for end in [Pool::close as fn(&Pool) -> Unpulled, cancelled] {
+    for end in [Pool::close, Pool::cancel] {
         let farm = Farm::new();
         let url = farm.url("/ok/1");
         let pool = Pool::builder().num_threads(3).job_queue(iter::repeat(url)).build().unwrap();
@@ -587,8 +572,7 @@ fn drain_may_be_followed_by_a_cancel() {
     farm.wait_at_gate(2);
     within(LIMIT, move || {
         assert!(!pool.drain(Duration::from_millis(50)));
-        pool.cancel();
-        let left: Vec<u64> = pool.close().map(|job| *job.tag_ref().unwrap()).collect();
+        let left: Vec<u64> = pool.cancel().map(|job| *job.tag_ref().unwrap()).collect();
         assert_eq!(left, (2..10).collect::<Vec<_>>());
         assert!(pool.drain(LIMIT));
         assert!(pool.exceptions().all(|exception| exception.is_cancelled()));

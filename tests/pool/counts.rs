@@ -88,7 +88,7 @@ fn counts_add_up_at_every_moment_with_a_rate_and_a_cancel() {
     let pool = Pool::builder().num_threads(4).rate(2000.0).job_queue(jobs).build().unwrap();
     let (last, read) = watched(pool, |pool| {
         let read = pool.outcomes().take(300).count();
-        pool.cancel();
+        drop(pool.cancel());
         read + pool.outcomes().count()
     });
     assert_eq!((last.pulled, last.delivered), (read as u64, read as u64));
@@ -410,8 +410,7 @@ fn what_is_handed_back_was_never_taken() {
     let pool = Pool::builder().num_threads(2).job_queue(jobs).build().unwrap();
     farm.wait_at_gate(2);
     within(LIMIT, move || {
-        pool.cancel();
-        assert_eq!(pool.close().count(), 8);
+        assert_eq!(pool.cancel().count(), 8);
         pool.join_all();
         let stats = pool.stats();
         assert_eq!((stats.pulled, stats.failed, stats.responses), (2, 2, 0));

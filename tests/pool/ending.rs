@@ -297,10 +297,10 @@ fn cancel_with_a_full_outcome_queue_ends_and_loses_nothing() {
         pulls.recv_timeout(LIMIT).unwrap();
     }
     let read = within(LIMIT, move || {
-        pool.cancel();
+        let mut left = pool.cancel();
         pool.join_all();
         // What a worker brought from the iterator too late is the first that comes back.
-        let next = pool.close().next().unwrap();
+        let next = left.next().unwrap();
         (pool.outcomes().count(), next.url().to_owned())
     });
     let (read, next) = read;

@@ -104,7 +104,7 @@ pub(crate) fn drive(
     failed |= printed.is_ok() && !feed.is_read_whole();
     if let Err(error) = printed {
         feed.stop();
-        pool.cancel();
+        drop(pool.cancel());
         if error.kind() != io::ErrorKind::BrokenPipe {
             complain(&format!("stdout: {error}"));
             failed = true;
