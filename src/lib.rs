@@ -96,6 +96,8 @@
 //!   an iterator use the memory of a thousand.
 //! - **Strict reading**: what is malformed is an error, what is cut off is never a success, and a
 //!   connection that is in doubt is not used again.
+//! - **Addresses can be kept out**: an [`AddressPolicy`] is asked about the address itself, on every
+//!   hop; [`PublicOnly`](AddressPolicy::PublicOnly) keeps a list of URLs out of one's own network.
 //! - **Credentials stay home**: they are not carried over a redirect to another origin, and not
 //!   shown in any message.
 //! - **No `unsafe`** in this crate, and no panic on any input.
@@ -142,7 +144,7 @@ mod catch;
 
 #[cfg(feature = "tls-no-provider")]
 pub use crate::connection::TlsConfig;
-pub use crate::connection::{LowSpeed, Resolver};
+pub use crate::connection::{AddressPolicy, LowSpeed, Resolver};
 pub use crate::error::{Error, ErrorKind, Fault, Phase};
 pub use crate::map::map;
 pub use crate::message::{

@@ -20,6 +20,8 @@ mod responses;
 mod coding;
 #[path = "session/limits.rs"]
 mod limits;
+#[path = "session/policy.rs"]
+mod policy;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use super::deadline::Deadline;
 use super::lookups::{ResolverPanicked, lookup};
 use super::patience::{Patience, cancelled};
+use super::policy::AddressPolicy;
 use super::resolve::Resolver;
 use super::times::Times;
 use crate::error::{Error, ErrorKind, Phase};
@@ -21,6 +22,8 @@ pub(crate) struct Dialing {
     /// Who looks names up; the system if nobody.
     pub(crate) resolver: Option<Arc<dyn Resolver>>,
     pub(crate) dns_timeout: Option<Duration>,
+    /// Which addresses may be connected to.
+    pub(crate) policy: AddressPolicy,
 }
 
 /// Connects to the target's host: looks it up unless it is an address, and tries every address
@@ -32,7 +35,7 @@ pub(super) fn dial(
     watched: Watched<'_>,
     times: &mut Times<'_>,
 ) -> Result<TcpStream, Error> {
-    let addresses = match target.host() {
+    let mut addresses = match target.host() {
         Host::Ip(ip) => vec![SocketAddr::new(ip, target.port())],
         Host::Name(name) => {
             let limit = Deadline::after(Instant::now(), dialing.dns_timeout, Clock::Dns);
@@ -49,6 +52,7 @@ pub(super) fn dial(
             })?
         }
     };
+    allow_only(&dialing.policy, &mut addresses)?;
     let connected = connect_any(&addresses, patience, times);
     let took = times.lap(|timings| &mut timings.connect);
     // Who was cancelled meanwhile may have been answered for already.
@@ -58,6 +62,23 @@ pub(super) fn dial(
         watched.tell(|observer, job| observer.connected(job, peer, took));
     }
     connected
+}
+
+/// Takes out the addresses that may not be connected to. An error if that leaves none.
+fn allow_only(policy: &AddressPolicy, addresses: &mut Vec<SocketAddr>) -> Result<(), Error> {
+    let mut forbidden = Vec::new();
+    addresses.retain(|address| {
+        let allowed = policy.allows(address);
+        if !allowed {
+            forbidden.push(address.to_string());
+        }
+        allowed
+    });
+    if addresses.is_empty() && !forbidden.is_empty() {
+        let detail = format!("the address policy does not allow {}", forbidden.join(", "));
+        return Err(Error::new(ErrorKind::Forbidden, detail).during(Phase::Connect));
+    }
+    Ok(())
 }
 
 /// Tries the addresses one after the other. Each may take its share of the time that is left, so

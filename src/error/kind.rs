@@ -14,6 +14,8 @@ pub enum ErrorKind {
     Dns,
     /// No address accepted a connection.
     Connect,
+    /// The session's [`AddressPolicy`](crate::AddressPolicy) allows none of the host's addresses.
+    Forbidden,
     /// The certificate, the handshake or a TLS record was bad.
     Tls,
     /// A proxy refused or failed.
@@ -59,6 +61,7 @@ impl ErrorKind {
             Self::InvalidRequest => ("invalid_request", "invalid request"),
             Self::Dns => ("dns", "name look-up failed"),
             Self::Connect => ("connect", "connection failed"),
+            Self::Forbidden => ("forbidden", "forbidden"),
             Self::Tls => ("tls", "TLS failed"),
             Self::Proxy => ("proxy", "proxy failed"),
             Self::Timeout => ("timeout", "timed out"),
@@ -85,9 +88,11 @@ impl ErrorKind {
             | Self::Redirect
             | Self::Decode
             | Self::Status => Fault::Peer,
-            Self::InvalidUrl | Self::InvalidRequest | Self::Cancelled | Self::Panic => {
-                Fault::Caller
-            }
+            Self::InvalidUrl
+            | Self::InvalidRequest
+            | Self::Forbidden
+            | Self::Cancelled
+            | Self::Panic => Fault::Caller,
         }
     }
 }

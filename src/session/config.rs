@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Auth;
 #[cfg(feature = "tls-no-provider")]
 use crate::connection::TlsConfig;
-use crate::connection::{LowSpeed, Resolver};
+use crate::connection::{AddressPolicy, LowSpeed, Resolver};
 use crate::message::{Headers, InvalidHeader};
 use crate::observer::Observer;
 use crate::wire::Limits;
@@ -71,6 +71,9 @@ pub struct SessionConfig {
     pub low_speed: Option<LowSpeed>,
     /// Who looks host names up. Default: the system.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// Which addresses may be connected to. Default: all. Danger: a list of URLs from somebody else
+    /// can name hosts of your own network, and so can a redirect.
+    pub address_policy: AddressPolicy,
     /// Who is told what the session's requests are at. Default: nobody.
     /// [`PoolBuilder::observer`](crate::PoolBuilder::observer) sets this, too.
     pub observer: Option<Arc<dyn Observer>>,
@@ -118,6 +121,7 @@ impl SessionConfig {
             stall_timeout: None,
             low_speed: None,
             resolver: None,
+            address_policy: AddressPolicy::Any,
             observer: None,
             allow_redirects: true,
             auth: None,

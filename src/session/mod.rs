@@ -92,7 +92,11 @@ impl Session {
             idle: Idle::new(config.max_idle_connections, config.idle_timeout),
             #[cfg(feature = "tls-no-provider")]
             tls: TlsContext::new(&config.tls)?,
-            dialing: Dialing { resolver: config.resolver.clone(), dns_timeout: config.dns_timeout },
+            dialing: Dialing {
+                resolver: config.resolver.clone(),
+                dns_timeout: config.dns_timeout,
+                policy: config.address_policy.clone(),
+            },
             accept_encoding: ACCEPT_ENCODING.filter(|_| config.decompress),
             interrupt,
             traffic: Traffic::default(),
