@@ -1,18 +1,20 @@
 //! The command line as other programs see it: arguments, lines and exit status.
 #![cfg(feature = "cli")]
 
+mod support;
+
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+
+use support::program::{Folder, LIMIT, Running, fetchpool};
 
 // ---- lines
 
@@ -601,165 +603,6 @@ fn a_demo_that_does_not_go_as_expected_fails() {
     let ran = fetchpool(&["--demo", "--max-body", "1000"], b"");
     assert_eq!(ran.status, 1, "{}", ran.stdout);
     assert!(ran.stdout.contains("too_large"), "{}", ran.stdout);
-}
-
-// ---- running the program
-
-/// No test waits longer than this for anything.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A run that is over.
-struct Ran {
-    status: i32,
-    stdout: String,
-    stderr: String,
-    /// Of stdout, where they are JSON.
-    lines: Vec<Value>,
-}
-
-impl Ran {
-    fn in_order(&self) -> Vec<&Value> {
-        let mut lines: Vec<_> = self.lines.iter().collect();
-        lines.sort_by_key(|line| line["index"].as_u64());
-        lines
-    }
-}
-
-/// Runs the program to its end.
-fn fetchpool(arguments: &[&str], input: &[u8]) -> Ran {
-    let mut running = Running::start(arguments);
-    let mut stdin = running.stdin.take().expect("a pipe");
-    let input = input.to_vec();
-    // A program that does not want its input may close it.
-    let writer = thread::spawn(move || drop(stdin.write_all(&input)));
-    let mut stdout = String::new();
-    while let Some(line) = running.next_line() {
-        stdout.push_str(&line);
-    }
-    let (status, stderr) = running.wait();
-    writer.join().expect("a thread that cannot panic");
-    let lines = stdout.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    Ran { status, stdout, stderr, lines }
-}
-
-/// A run that goes on.
-struct Running {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    /// `None` once it was closed.
-    lines: Option<Receiver<String>>,
-    stderr: Receiver<String>,
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_fetchpool"))
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let (line, lines) = mpsc::sync_channel(0);
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        thread::spawn(move || {
-            loop {
-                let mut text = String::new();
-                let read = stdout.read_line(&mut text).unwrap_or(0);
-                // The pipe is closed when nobody receives any more.
-                if read == 0 || line.send(text).is_err() {
-                    return;
-                }
-            }
-        });
-        let (said, stderr) = mpsc::channel();
-        let mut pipe = child.stderr.take().expect("a pipe");
-        thread::spawn(move || {
-            let mut text = String::new();
-            let _ = pipe.read_to_string(&mut text);
-            let _ = said.send(text);
-        });
-        let stdin = child.stdin.take();
-        Self { child, stdin, lines: Some(lines), stderr }
-    }
-
-    /// The next line with its end, or `None` when stdout is closed.
-    fn next_line(&mut self) -> Option<String> {
-        match self.lines.as_ref()?.recv_timeout(LIMIT) {
-            Ok(line) => Some(line),
-            Err(mpsc::RecvTimeoutError::Disconnected) => None,
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("no line within {LIMIT:?}"),
-        }
-    }
-
-    fn line(&mut self) -> Value {
-        let line = self.next_line().expect("another line");
-        serde_json::from_str(&line).expect("a line of JSON")
-    }
-
-    fn try_write(&mut self, text: &str) -> io::Result<()> {
-        self.stdin.as_mut().expect("stdin is open").write_all(text.as_bytes())
-    }
-
-    fn write(&mut self, text: &str) {
-        self.try_write(text).expect("the program reads");
-    }
-
-    fn close_stdout(&mut self) {
-        self.lines = None;
-    }
-
-    #[cfg(unix)]
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
-        assert!(sent.expect("kill runs").success());
-    }
-
-    /// Closes stdin, and waits.
-    fn end(mut self) -> (i32, String) {
-        self.stdin = None;
-        self.wait()
-    }
-
-    /// Exit status and stderr.
-    fn wait(mut self) -> (i32, String) {
-        let stderr = self.stderr.recv_timeout(LIMIT).expect("the program ends in time");
-        let status = self.child.wait().expect("it was started here");
-        (status.code().expect("it ended by itself"), stderr)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Only where a test failed is it still there.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// A folder for one test, gone with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("cli-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder for the test");
-        Self(path)
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, bytes).expect("a file for the test");
-        path.to_str().expect("a plain name").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 // ---- servers

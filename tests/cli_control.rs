@@ -7,19 +7,19 @@
 mod support;
 
 use std::fs;
-use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use support::dead::Dead;
 use support::farm::{Farm, refused};
+use support::program::{Folder, LIMIT, Ran, Running, fetchpool};
 use support::script::Script;
 
 // ---- order
@@ -149,9 +149,10 @@ fn what_a_deadline_leaves_undone_of_what_was_read_has_timed_out() {
 #[test]
 fn a_deadline_ends_a_drip_a_handshake_a_connect_and_the_wait_for_a_rate() {
     let farm = Farm::new();
-    let (silent, full) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), Full::new());
+    let (silent, full) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), Dead::new());
     let handshake = format!("https://{}/", silent.local_addr().unwrap());
-    let (drip, connect, fast) = (farm.url("/drip/1000/50"), full.url(), farm.url("/ok/1"));
+    let (drip, connect, fast) =
+        (farm.url("/drip/1000/50"), format!("http://{}/", full.address()), farm.url("/ok/1"));
     for arguments in [
         &[drip.as_str()][..],
         &[&handshake],
@@ -264,9 +265,9 @@ fn fail_early_stops_reading_a_pipe_of_a_million_lines() {
 #[test]
 fn connect_timeout_covers_the_connection_and_the_handshake_and_nothing_behind_them() {
     let farm = Farm::new();
-    let (silent, full) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), Full::new());
+    let (silent, full) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), Dead::new());
     let handshake = format!("https://{}/", silent.local_addr().unwrap());
-    for url in [&handshake, &full.url()] {
+    for url in [&handshake, &format!("http://{}/", full.address())] {
         let began = Instant::now();
         let ran = ran(&["--connect-timeout", "0.5", "--timeout", "50", url], "");
         assert!(began.elapsed() < Duration::from_secs(10), "{url}: {:?}", began.elapsed());
@@ -389,10 +390,10 @@ fn a_signal_in_the_middle_of_the_rush_loses_no_line() {
 #[test]
 fn a_signal_ends_every_kind_of_wait() {
     let farm = Farm::new();
-    let (silent, full) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), Full::new());
+    let (silent, full) = (TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap(), Dead::new());
     let handshake = format!("https://{}/", silent.local_addr().unwrap());
     let (ok, drip) = (farm.url("/ok/1"), farm.url("/drip/1000/20"));
-    let (connect, gate) = (full.url(), farm.url("/gate/1"));
+    let (connect, gate) = (format!("http://{}/", full.address()), farm.url("/gate/1"));
     let retried = farm.url("/status/503/1?retry-after=50");
     let folder = Folder::new("waits");
     let output = folder.0.to_str().unwrap();
@@ -446,11 +447,12 @@ fn a_signal_that_was_ignored_when_the_program_began_stays_ignored() {
 
 // ---- on a terminal
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_terminal_is_shown_a_summary_when_all_is_done() {
     let farm = Farm::new();
     let (ok, missing) = (farm.url("/ok/1"), farm.url("/status/404/1"));
-    let Some(running) = terminal(&["--ordered", &ok, &missing, "ftp://no/"]) else { return };
+    let running = terminal(&["--ordered", &ok, &missing, "ftp://no/"]);
     let (status, shown) = running.shown();
     assert_eq!(status, 1, "{shown}");
     let tail = shown.split("done  3 requests").nth(1).unwrap_or_else(|| panic!("{shown}"));
@@ -460,12 +462,13 @@ fn a_terminal_is_shown_a_summary_when_all_is_done() {
     assert!(first < second, "{shown}");
 }
 
+#[cfg(target_os = "linux")]
 #[test]
 fn a_terminal_is_shown_a_summary_also_after_ctrl_c_and_a_deadline() {
     let farm = Farm::new();
     let (ok, gate) = (farm.url("/ok/1"), farm.url("/gate/1"));
     let arguments = ["--threads", "2", &ok, &gate, &gate, &gate];
-    let Some(mut running) = terminal(&arguments) else { return };
+    let mut running = terminal(&arguments);
     farm.wait_at_gate(2);
     // What the key makes of it: the terminal sends SIGINT to what runs in front.
     running.write("\x03");
@@ -475,7 +478,7 @@ fn a_terminal_is_shown_a_summary_also_after_ctrl_c_and_a_deadline() {
     assert!(tail.contains("2xx 1") && tail.contains("cancelled 3"), "{shown}");
 
     let arguments = ["--deadline", "1", &ok, &gate, &gate, &gate, "--threads", "2"];
-    let Some(running) = terminal(&arguments) else { return };
+    let running = terminal(&arguments);
     let (status, shown) = running.shown();
     assert_eq!(status, 1, "{shown}");
     let tail = shown.split("done  4 requests").nth(1).unwrap_or_else(|| panic!("{shown}"));
@@ -643,194 +646,21 @@ fn assert_usage(ran: &Ran, names: &str, given: &str) {
 
 // ---- running the program
 
-/// No test waits longer than this for anything.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A run that is over.
-struct Ran {
-    status: i32,
-    stderr: String,
-    lines: Vec<Value>,
-}
-
 /// Runs the program to its end.
 fn ran(arguments: &[&str], input: &str) -> Ran {
-    let mut running = Running::start(arguments);
-    let mut stdin = running.stdin.take().expect("a pipe");
-    let input = input.to_owned();
-    // A program that does not want its input may close it.
-    let writer = thread::spawn(move || drop(stdin.write_all(input.as_bytes())));
-    let lines = running.rest();
-    let (status, stderr) = running.wait();
-    writer.join().expect("a thread that cannot panic");
-    Ran { status, stderr, lines }
+    fetchpool(arguments, input.as_bytes())
 }
 
-/// A run that goes on.
-struct Running {
-    child: Child,
-    stdin: Option<ChildStdin>,
-    /// `None` once it was closed.
-    lines: Option<Receiver<String>>,
-    stderr: Receiver<String>,
-}
-
-impl Running {
-    fn start(arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fetchpool"));
-        command.args(arguments);
-        Self::of(command)
-    }
-
-    fn of(mut command: Command) -> Self {
-        let mut child = command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the program starts");
-        let (line, lines) = mpsc::sync_channel(0);
-        let mut stdout = BufReader::new(child.stdout.take().expect("a pipe"));
-        thread::spawn(move || {
-            loop {
-                let mut text = Vec::new();
-                let read = stdout.read_until(b'\n', &mut text).unwrap_or(0);
-                // The pipe is closed when nobody receives any more.
-                if read == 0 || line.send(String::from_utf8_lossy(&text).into_owned()).is_err() {
-                    return;
-                }
-            }
-        });
-        let (said, stderr) = mpsc::channel();
-        let mut pipe = child.stderr.take().expect("a pipe");
-        thread::spawn(move || {
-            let mut text = String::new();
-            let _ = pipe.read_to_string(&mut text);
-            let _ = said.send(text);
-        });
-        let stdin = child.stdin.take();
-        Self { child, stdin, lines: Some(lines), stderr }
-    }
-
-    /// The next line with its end, or `None` when stdout is closed.
-    fn next_line(&mut self) -> Option<String> {
-        match self.lines.as_ref()?.recv_timeout(LIMIT) {
-            Ok(line) => Some(line),
-            Err(mpsc::RecvTimeoutError::Disconnected) => None,
-            Err(mpsc::RecvTimeoutError::Timeout) => panic!("no line within {LIMIT:?}"),
-        }
-    }
-
-    fn line(&mut self) -> Value {
-        let line = self.next_line().expect("another line");
-        serde_json::from_str(&line).expect("a line of JSON")
-    }
-
-    /// All lines that are still to come, until stdout is closed.
-    fn rest(&mut self) -> Vec<Value> {
-        let lines = std::iter::from_fn(|| self.next_line());
-        lines.map(|line| serde_json::from_str(&line).expect("a line of JSON")).collect()
-    }
-
-    fn try_write(&mut self, text: &str) -> io::Result<()> {
-        let stdin = self.stdin.as_mut().expect("stdin is open");
-        stdin.write_all(text.as_bytes()).and_then(|()| stdin.flush())
-    }
-
-    fn write(&mut self, text: &str) {
-        self.try_write(text).expect("the program reads");
-    }
-
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        let sent = Command::new("kill").args([&format!("-{name}"), &id]).status();
-        assert!(sent.expect("kill runs").success());
-    }
-
-    /// Closes stdin, and waits.
-    fn end(mut self) -> (i32, String) {
-        self.stdin = None;
-        self.wait()
-    }
-
-    /// Exit status and stderr.
-    fn wait(mut self) -> (i32, String) {
-        let stderr = self.stderr.recv_timeout(LIMIT).expect("the program ends in time");
-        let status = self.child.wait().expect("it was started here");
-        (status.code().expect("it ended by itself"), stderr)
-    }
-
-    /// Exit status and everything that a terminal was shown, without its colours.
-    fn shown(mut self) -> (i32, String) {
-        let shown: String = std::iter::from_fn(|| self.next_line()).collect();
-        (self.wait().0, shown)
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // Only where a test failed is it still there.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// The program on a terminal of its own, by util-linux's `script`; `None` where that is missing.
-fn terminal(arguments: &[&str]) -> Option<Running> {
-    let version = Command::new("script").arg("--version").output();
-    if !version.is_ok_and(|said| String::from_utf8_lossy(&said.stdout).contains("util-linux")) {
-        return None;
-    }
+/// The program on a terminal of its own, by util-linux's `script`, which every Linux has.
+#[cfg(target_os = "linux")]
+fn terminal(arguments: &[&str]) -> Running {
+    let version = Command::new("script").arg("--version").output().expect("util-linux's script");
+    assert!(String::from_utf8_lossy(&version.stdout).contains("util-linux"), "{version:?}");
     let quoted = |text: &&str| format!("'{}'", text.replace('\'', "'\\''"));
     let words = [&[env!("CARGO_BIN_EXE_fetchpool")], arguments].concat();
     let line = words.iter().map(quoted).collect::<Vec<_>>().join(" ");
     let mut command = Command::new("script");
     command.args(["-qefc", &format!("exec {line}"), "/dev/null"]);
     command.env("NO_COLOR", "1").env("TERM", "xterm");
-    Some(Running::of(command))
-}
-
-/// A folder for one test, gone with it.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-            .join(format!("cli-control-{name}-{}", std::process::id()));
-        fs::create_dir_all(&path).expect("a folder for the test");
-        Self(path)
-    }
-
-    fn file(&self, name: &str, bytes: &[u8]) -> String {
-        let path = self.0.join(name);
-        fs::write(&path, bytes).expect("a file for the test");
-        path.to_str().expect("a plain name").to_owned()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
-/// An address at which a connection is neither opened nor refused: its backlog is full.
-struct Full {
-    address: SocketAddr,
-    _held: (TcpListener, Vec<TcpStream>),
-}
-
-impl Full {
-    fn new() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let address = listener.local_addr().expect("it is bound");
-        let open = || TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok();
-        let held: Vec<_> = std::iter::from_fn(open).take(5_000).collect();
-        assert!(held.len() < 5_000, "the backlog does not end");
-        Self { address, _held: (listener, held) }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/", self.address)
-    }
+    Running::of(command)
 }

@@ -4,6 +4,8 @@
 
 pub(crate) mod dead;
 pub(crate) mod farm;
+#[cfg(feature = "cli")]
+pub(crate) mod program;
 pub(crate) mod script;
 pub(crate) mod standstill;
 #[cfg(feature = "tls")]
