@@ -13,8 +13,9 @@ use fetchpool::{
     RetryPolicy, Session, SessionConfig, SessionThread,
 };
 
+use crate::dead::Dead;
 use crate::farm::{Farm, timed, within};
-use crate::support::dead::Dead;
+use crate::standstill::Sleepers;
 
 /// What something that happens at once may take on a busy machine.
 const SOON: Duration = Duration::from_secs(2);
@@ -48,9 +49,11 @@ fn a_body_that_has_waited_for_memory_can_be_cancelled_afterwards() {
     });
     let farm = Farm::new();
     let token = CancelToken::new();
+    let sleepers = Arc::new(Sleepers::default());
     let pool = Pool::builder()
         .num_threads(2)
         .body_budget(1)
+        .observer(Arc::clone(&sleepers))
         .job_queue([Request::get(url).cancel_token(&token), farm.url("/gate/1").into()])
         .build()
         .unwrap();
@@ -66,6 +69,8 @@ fn a_body_that_has_waited_for_memory_can_be_cancelled_afterwards() {
         assert_eq!(told.recv().unwrap(), "waits");
         assert_eq!(pool.get_response().unwrap().text(), "1");
         assert_eq!(told.recv().unwrap(), "goes on");
+        // It has read all that came, and waits for more.
+        sleepers.wait_for(&[0]);
         let (exception, took) = timed(|| {
             token.cancel();
             pool.get_exception().unwrap()
@@ -264,35 +269,44 @@ fn a_token_that_comes_late_spoils_no_connection_for_the_next_request() {
 
 #[test]
 fn workers_that_were_given_up_are_not_replaced_without_end() {
-    let dead = Dead::new();
+    let (dead, farm) = (Dead::new(), Farm::new());
     let url = format!("http://{}/", dead.address());
     let hooks = Arc::new(AtomicUsize::new(0));
     let runs = Arc::clone(&hooks);
+    let sleepers = Arc::new(Sleepers::default());
+    let mut config = SessionConfig::new();
+    config.connect_timeout = Some(Duration::from_secs(5));
     let (jobs, queue) = mpsc::channel();
     let pool = Pool::builder()
         .num_threads(2)
+        .session(config)
         .initializer(move |_: &mut SessionConfig| {
             runs.fetch_add(1, Ordering::SeqCst);
         })
+        .observer(Arc::clone(&sleepers))
         .job_queue(queue)
         .build()
         .unwrap();
-    let started = within(LIMIT, move || {
+    within(LIMIT, move || {
         let start = Instant::now();
-        let mut ended = 0;
-        while start.elapsed() < Duration::from_secs(1) {
+        for index in 0..4 {
             let token = CancelToken::new();
-            jobs.send(Request::get(&url).timeout(LIMIT).cancel_token(&token)).unwrap();
-            while pool.stats().in_flight == 0 && start.elapsed() < Duration::from_secs(1) {
-                thread::yield_now();
-            }
+            jobs.send(Request::get(&url).cancel_token(&token)).unwrap();
+            // It is within its connect.
+            sleepers.wait_for(&[index]);
             token.cancel();
-            ended += 1;
+            assert!(pool.get_exception().unwrap().is_cancelled());
         }
-        assert!(ended >= 2);
-        hooks.load(Ordering::SeqCst)
+        // Two threads, and as many again that end by themselves: there is nobody for this one.
+        jobs.send(Request::get(farm.url("/ok/5"))).unwrap();
+        let soon = pool.outcome_timeout(Duration::from_millis(300));
+        assert!(soon.is_err() || start.elapsed() > Duration::from_secs(5), "{soon:?}");
+        assert!(hooks.load(Ordering::SeqCst) <= 4 || start.elapsed() > Duration::from_secs(5));
+        // Until one of them has ended.
+        if soon.is_err() {
+            assert_eq!(pool.get_response().unwrap().text(), "5");
+        }
     });
-    assert!(started <= 4, "two threads, and two for those that were given up: {started}");
 }
 
 #[test]
