@@ -264,16 +264,19 @@ impl Lookups {
                 drop(desk);
                 query.find_out();
                 desk = lock(&self.desk);
+                let mut one_too_many = false;
                 if !desk.take_running(&query) {
                     desk.abandoned = desk.abandoned.saturating_sub(1);
-                    if desk.threads >= MAX_THREADS {
-                        return;
-                    }
-                    desk.threads = desk.threads.saturating_add(1);
+                    one_too_many = desk.threads >= MAX_THREADS;
+                    desk.threads = desk.threads.saturating_add(usize::from(!one_too_many));
                 }
                 drop(desk);
-                // The last of it may be the end of the caller's resolver.
+                // The last of it may be the end of the caller's resolver, which is not to come under
+                // the lock.
                 let _ = catch(|| drop(query));
+                if one_too_many {
+                    return;
+                }
                 desk = lock(&self.desk);
                 continue;
             }

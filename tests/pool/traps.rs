@@ -15,6 +15,7 @@ use fetchpool::{
 
 use crate::dead::Dead;
 use crate::farm::{Farm, timed, within};
+use crate::script::Gate;
 use crate::standstill::Sleepers;
 
 /// What something that happens at once may take on a busy machine.
@@ -440,6 +441,54 @@ fn a_resolver_may_look_names_up_when_it_is_dropped() {
         while !looked_up.load(Ordering::SeqCst) {
             thread::yield_now();
         }
+    });
+}
+
+#[test]
+fn a_resolver_that_was_done_without_may_look_names_up_when_it_is_dropped() {
+    // Look-up threads are the process's, and here all of them are taken.
+    let name = "traps::a_resolver_that_was_done_without_may_look_names_up_when_it_is_dropped";
+    crate::child::alone(name, || {
+        struct Slow(Gate, Gate);
+        impl Resolver for Slow {
+            fn resolve(&self, _: &str, _: u16) -> std::io::Result<Vec<SocketAddr>> {
+                self.0.wait();
+                Ok(vec![])
+            }
+        }
+        impl Drop for Slow {
+            fn drop(&mut self) {
+                let mut config = SessionConfig::new();
+                config.timeout = Some(Duration::from_millis(200));
+                let _ = Session::new(config).unwrap().request("http://localhost:1/");
+                self.1.open();
+            }
+        }
+        let (answer, dropped) = (Gate::new(), Gate::new());
+        let mut config = SessionConfig::new();
+        config.resolver = Some(Arc::new(Slow(answer.clone(), dropped.clone())));
+        config.timeout = Some(Duration::from_millis(100));
+        let given_up = Session::new(config).unwrap().request("http://slow.test/").unwrap_err();
+        assert!(given_up.is_timeout());
+
+        let (gate, asked) = (Gate::new(), Arc::new(AtomicUsize::new(0)));
+        let (held, count) = (gate.clone(), Arc::clone(&asked));
+        let mut config = SessionConfig::new();
+        config.resolver = Some(Arc::new(move |_: &str, _: u16| {
+            count.fetch_add(1, Ordering::SeqCst);
+            held.wait();
+            Ok(vec![])
+        }));
+        let hosts = (0..64).map(|n| format!("http://h{n}.test/"));
+        let pool = Pool::builder().num_threads(64).session(config).job_queue(hosts);
+        let pool = pool.build().unwrap();
+        while asked.load(Ordering::SeqCst) < 64 {
+            thread::yield_now();
+        }
+        answer.open();
+        assert!(dropped.wait(), "the resolver is dropped where it can look names up");
+        gate.open();
+        assert_eq!(within(LIMIT, move || pool.exceptions().count()), 64);
     });
 }
 

@@ -97,8 +97,8 @@ pub(crate) fn drive(
             let late = args.deadline.is_some_and(|limit| started.elapsed() >= limit);
             let left = if late && !interrupt.happened() { Left::Late } else { Left::Cancelled };
             // What a worker had in its hand comes before what no worker had.
-            let unstarted = pool.close().chain(iter::once_with(|| feed.leftovers()).flatten());
-            { unstarted }.try_for_each(|request| settle(&Finished::never_started(&request, left)))
+            let mut unstarted = pool.close().chain(iter::once_with(|| feed.leftovers()).flatten());
+            unstarted.try_for_each(|request| settle(&Finished::never_started(&request, left)))
         });
     // Also what was never read has no answer.
     failed |= printed.is_ok() && !feed.is_read_whole();
