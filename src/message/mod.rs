@@ -5,6 +5,7 @@ mod body;
 mod cancel;
 #[cfg(feature = "charset")]
 mod charset;
+mod date;
 mod headers;
 #[cfg(feature = "json")]
 pub(crate) mod json;
@@ -12,6 +13,7 @@ mod links;
 mod method;
 mod request;
 mod response;
+mod retry_after;
 mod target;
 mod timings;
 mod user_agent;
@@ -20,12 +22,16 @@ pub(crate) use self::base64::encode as base64;
 pub use self::body::Body;
 pub use self::cancel::CancelToken;
 pub(crate) use self::cancel::{Afterwards, OnCancel, Watch};
+#[cfg(any(fuzzing, fetchpool_internals))]
+pub(crate) use self::date::parse_date;
 pub use self::headers::{Headers, InvalidHeader};
 pub(crate) use self::headers::{REDACTED, is_secret, is_token};
 pub use self::links::Link;
 pub use self::method::{InvalidMethod, Method};
 pub use self::request::Request;
 pub use self::response::{Hop, Response, Version};
+#[cfg(any(fuzzing, fetchpool_internals))]
+pub(crate) use self::retry_after::wait as retry_after;
 pub(crate) use self::target::{Host, InvalidUrl, Origin, Target, redact};
 pub use self::timings::{Clock, Timings};
 pub use self::user_agent::user_agent;

@@ -1,6 +1,6 @@
 //! Whether a job is tried again, and when. Pure decisions.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use crate::error::{Error, ErrorKind};
 use crate::message::{Request, Response};
@@ -18,10 +18,10 @@ use crate::message::{Request, Response};
 /// While the only worker waits in an iterator of the caller's own, nothing is tried again.
 ///
 /// The wait grows exponentially, with full jitter: a random time up to 200 ms before the first
-/// retry, 400 ms before the second and so on, up to 60 s. A `Retry-After` in seconds is obeyed up
-/// to the same cap. Waiting jobs take no worker. The wait counts inside the request's timeout, and
-/// a retry that could not begin before that ends, or before the pool's deadline, is not made: the
-/// last result stands.
+/// retry, 400 ms before the second and so on, up to 60 s. A `Retry-After`, in seconds or as a date,
+/// is obeyed up to the same cap. Waiting jobs take no worker. The wait counts inside the request's
+/// timeout, and a retry that could not begin before that ends, or before the pool's deadline, is
+/// not made: the last result stands.
 ///
 /// # Examples
 ///
@@ -43,13 +43,14 @@ impl RetryPolicy {
     }
 
     /// How long to wait before the next try; `None` if the result stands. `random` is between 0
-    /// and 1.
+    /// and 1, `now` for a `Retry-After` that is a date.
     pub(super) fn wait(
         &self,
         retries: u32,
         request: &Request,
         result: &Result<Response, Error>,
         random: f64,
+        now: SystemTime,
     ) -> Option<Duration> {
         if retries >= self.max_retries {
             return None;
@@ -75,18 +76,13 @@ impl RetryPolicy {
             if !RETRIED_STATUSES.contains(&response.status()) || !request.method().is_idempotent() {
                 return None;
             }
-            if let Some(seconds) = response.header("retry-after").and_then(seconds) {
-                return Some(Duration::from_secs(seconds).min(MAX_WAIT));
+            if let Some(wait) = response.retry_after(now) {
+                return Some(wait.min(MAX_WAIT));
             }
         }
         let factor = 2_u32.saturating_pow(retries);
         Some(FIRST_WAIT.saturating_mul(factor).min(MAX_WAIT).mul_f64(random.clamp(0.0, 1.0)))
     }
-}
-
-/// Digits only: `str::parse` takes a sign as well.
-fn seconds(value: &str) -> Option<u64> {
-    value.bytes().all(|byte| byte.is_ascii_digit()).then(|| value.parse().ok())?
 }
 
 const RETRIED_STATUSES: [u16; 7] = [408, 425, 429, 500, 502, 503, 504];
@@ -141,9 +137,13 @@ mod tests {
             (failure(ErrorKind::InvalidUrl), false, false),
             (failure(ErrorKind::Cancelled), false, false),
         ] {
-            assert_eq!(policy.wait(0, &get, &result, 1.0).is_some(), get_again, "GET {result:?}");
             assert_eq!(
-                policy.wait(0, &post, &result, 1.0).is_some(),
+                policy.wait(0, &get, &result, 1.0, SystemTime::UNIX_EPOCH).is_some(),
+                get_again,
+                "GET {result:?}"
+            );
+            assert_eq!(
+                policy.wait(0, &post, &result, 1.0, SystemTime::UNIX_EPOCH).is_some(),
                 post_again,
                 "POST {result:?}"
             );
@@ -154,31 +154,46 @@ mod tests {
     fn a_post_that_was_redirected_is_not_sent_again_because_its_second_hop_failed() {
         let policy = RetryPolicy::new(1);
         let failed = || Err(Error::new(ErrorKind::Connect, "").after_sending());
-        assert_eq!(policy.wait(0, &Request::post("u"), &failed(), 1.0), None);
-        assert!(policy.wait(0, &Request::get("u"), &failed(), 1.0).is_some());
+        assert_eq!(
+            policy.wait(0, &Request::post("u"), &failed(), 1.0, SystemTime::UNIX_EPOCH),
+            None
+        );
+        assert!(
+            policy.wait(0, &Request::get("u"), &failed(), 1.0, SystemTime::UNIX_EPOCH).is_some()
+        );
     }
 
     #[test]
     fn waits_double_up_to_the_cap_and_are_spread_at_random() {
         let policy = RetryPolicy::new(u32::MAX);
         let get = Request::get("u");
-        let wait =
-            |retries, random| policy.wait(retries, &get, &response(503, None), random).unwrap();
+        let wait = |retries, random| {
+            policy
+                .wait(retries, &get, &response(503, None), random, SystemTime::UNIX_EPOCH)
+                .unwrap()
+        };
         assert_eq!(wait(0, 1.0), Duration::from_millis(200));
         assert_eq!(wait(0, 0.5), Duration::from_millis(100));
         assert_eq!(wait(3, 1.0), Duration::from_millis(1600));
         assert_eq!(wait(40, 1.0), Duration::from_secs(60));
-        assert_eq!(RetryPolicy::new(2).wait(2, &get, &response(503, None), 1.0), None);
+        assert_eq!(
+            RetryPolicy::new(2).wait(2, &get, &response(503, None), 1.0, SystemTime::UNIX_EPOCH),
+            None
+        );
     }
 
     #[test]
     fn retry_after_is_obeyed_up_to_the_cap() {
         let policy = RetryPolicy::new(1);
         let get = Request::get("u");
-        let wait = |value| policy.wait(0, &get, &response(503, Some(value)), 0.0).unwrap();
+        let wait = |value| {
+            policy.wait(0, &get, &response(503, Some(value)), 0.0, SystemTime::UNIX_EPOCH).unwrap()
+        };
         assert_eq!(wait("7"), Duration::from_secs(7));
         assert_eq!(wait("86400"), Duration::from_secs(60));
         assert_eq!(wait("+7"), Duration::ZERO, "not a number of seconds");
-        assert_eq!(wait("99999999999999999999999"), Duration::ZERO);
+        assert_eq!(wait("99999999999999999999999"), Duration::from_secs(60));
+        assert_eq!(wait("Thu, 01 Jan 1970 00:00:42 GMT"), Duration::from_secs(42));
+        assert_eq!(wait("Fri, 02 Jan 1970 00:00:00 GMT"), Duration::from_secs(60));
     }
 }

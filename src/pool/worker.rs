@@ -3,7 +3,7 @@
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::claim::Claim;
 use super::retry::RetryPolicy;
@@ -143,7 +143,8 @@ impl<'a> Worker<'a> {
         batch: Deadline,
         result: &Result<Response, Error>,
     ) -> Option<(Duration, Instant)> {
-        let wait = self.retry?.wait(order.retries, &order.request, result, random())?;
+        let wait =
+            self.retry?.wait(order.retries, &order.request, result, random(), SystemTime::now())?;
         let due = Instant::now().checked_add(wait)?;
         // A try that cannot begin before the time is up is none.
         let too_late = self.deadline(order).left(due).is_err() || batch.left(due).is_err();
