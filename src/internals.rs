@@ -4,6 +4,7 @@
 //! bytes in and an assertion. The properties are in `fuzz/src`.
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use crate::message::{Host, Origin, Target};
 use crate::wire::{self, BodyLength, Buffer, Class, Event, Exchange, RequestKind, WireError};
@@ -17,6 +18,8 @@ pub struct Story {
     pub interim: usize,
     /// The final status, once a whole head has come.
     pub status: Option<u16>,
+    /// The fields of that head.
+    pub fields: Vec<(String, String)>,
     /// The body, chunk framing undone.
     pub body: Vec<u8>,
     /// `Ok(true)` if the connection may be used again, or the class of what is wrong.
@@ -35,6 +38,7 @@ pub fn read_response(to_head: bool, pieces: &[&[u8]]) -> Story {
 #[derive(Debug, Default)]
 pub struct Incoming {
     buffer: Buffer,
+    fault: String,
 }
 
 impl Incoming {
@@ -51,11 +55,15 @@ impl Incoming {
         let mut exchange = Exchange::new(kind(to_head), limits);
         let mut pieces = pieces.into_iter().filter(|piece| !piece.is_empty());
         let (mut interim, mut status, mut body) = (0, None, Vec::new());
+        let mut fields = Vec::new();
         let mut run = || -> Result<bool, WireError> {
             loop {
                 match exchange.next_event(buffer)? {
                     Event::Interim(_) => interim += 1,
-                    Event::Head(head) => status = Some(head.status),
+                    Event::Head(head) => {
+                        status = Some(head.status);
+                        fields = head.headers.iter().map(owned).collect();
+                    }
                     Event::Data(count) => body.extend_from_slice(buffer.take(count)),
                     Event::End => break,
                     Event::NeedInput => {
@@ -77,14 +85,22 @@ impl Incoming {
             pieces.by_ref().for_each(|piece| put(buffer, piece));
             Ok(exchange.verdict(buffer) == wire::Verdict::Reuse)
         };
-        let end = run().map_err(|error| match error.class() {
+        let end = run();
+        self.fault = end.as_ref().err().map(|error| format!("{error:?}")).unwrap_or_default();
+        let end = end.map_err(|error| match error.class() {
             Class::Malformed => "malformed",
             Class::LimitReached => "limit reached",
             Class::Truncated => "truncated",
             Class::BadRequest => "bad request",
         });
-        let left = if end.is_ok() { buffer.filled().len() } else { 0 };
-        Story { interim, status, body, end, left }
+        let left = if end.is_ok() { self.buffer.filled().len() } else { 0 };
+        Story { interim, status, fields, body, end, left }
+    }
+
+    /// The name of the fault that the last response had; empty if it had none.
+    #[must_use]
+    pub fn fault(&self) -> &str {
+        self.fault.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default()
     }
 }
 
@@ -107,7 +123,6 @@ pub fn read_head(bytes: &[u8]) -> (Result<Option<Head>, String>, usize) {
     let mut buffer = Buffer::new();
     put(&mut buffer, bytes);
     let event = Exchange::new(RequestKind::Head, &Limits::default()).next_event(&mut buffer);
-    let owned = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
     let head = event.map_err(|error| error.to_string()).map(|event| match event {
         Event::Head(head) => {
             let fields = Some(head.headers.iter().map(owned).collect());
@@ -236,6 +251,23 @@ pub fn redirects(first: &str, locations: &[&str]) -> Option<Vec<(ParsedUrl, bool
 pub fn decode(coding: &str, pieces: &[&[u8]], cap: u64) -> Result<Vec<u8>, ErrorKind> {
     let limits = Limits { body_bytes: cap, ..Limits::default() };
     crate::session::internals::decode(coding, pieces, &limits).map_err(|error| error.kind())
+}
+
+/// The wait that a `Retry-After` asks for, of a response with this `Date` that comes at `now`, in
+/// seconds since 1970.
+#[must_use]
+pub fn retry_after(value: &str, date: Option<&str>, now: i64) -> Option<Duration> {
+    crate::message::retry_after(value, date, now)
+}
+
+/// An HTTP date as seconds since 1970.
+#[must_use]
+pub fn parse_date(text: &str, now: i64) -> Option<i64> {
+    crate::message::parse_date(text, now)
+}
+
+fn owned((name, value): (&str, &str)) -> (String, String) {
+    (name.to_owned(), value.to_owned())
 }
 
 const fn kind(to_head: bool) -> RequestKind {

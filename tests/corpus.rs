@@ -14,11 +14,13 @@ mod properties;
 #[test]
 fn every_input_of_the_corpus_holds_its_property() {
     type Property = fn(&[u8]);
-    let targets: [(&str, Property); 8] = [
+    let targets: [(&str, Property); 10] = [
         ("message_target", properties::message_target),
+        ("retry_after", properties::retry_after),
         ("session_coding", properties::session_coding),
         ("session_redirect", properties::session_redirect),
         ("wire_chunked", properties::wire_chunked),
+        ("wire_differential", properties::wire_differential),
         ("wire_encode", properties::wire_encode),
         ("wire_exchanges", properties::wire_exchanges),
         ("wire_head", properties::wire_head),
@@ -46,6 +48,22 @@ fn every_input_of_the_corpus_holds_its_property() {
         }
     }
     assert!(failed.is_empty(), "properties do not hold for {failed:#?}");
+}
+
+#[test]
+fn every_difference_to_another_client_has_a_name_and_an_input_that_shows_it() {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    for (name, why) in properties::DIFFERENCES {
+        let path = fuzz.join("corpus").join("wire_differential").join(name);
+        let input = std::fs::read(&path).unwrap_or_else(|_| panic!("no input shows {name}: {why}"));
+        assert_eq!(properties::difference(&input), Some(name));
+    }
+    for path in entries(&fuzz.join("corpus").join("wire_differential")) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if name.starts_with("same_") {
+            assert_eq!(properties::difference(&std::fs::read(&path).unwrap()), None, "{name}");
+        }
+    }
 }
 
 /// What is in a folder, sorted.

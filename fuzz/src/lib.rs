@@ -5,11 +5,14 @@
 //! right: by doing it backwards, by doing it again in another way, or by the plain readings in
 //! `plain`, which share no code with what they judge. It panics where it does not hold.
 
+mod differential;
 mod message;
 mod plain;
+mod second;
 mod session;
 mod wire;
 
-pub use self::message::message_target;
+pub use self::differential::{DIFFERENCES, difference, wire_differential};
+pub use self::message::{message_target, retry_after};
 pub use self::session::{session_coding, session_redirect};
 pub use self::wire::{wire_chunked, wire_encode, wire_exchanges, wire_head, wire_split};

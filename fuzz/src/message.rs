@@ -1,8 +1,9 @@
 //! Properties of plain values.
 
 use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
 
-use fetchpool::internals::ParsedUrl;
+use fetchpool::internals::{self, ParsedUrl, parse_date};
 
 use super::plain;
 
@@ -28,6 +29,65 @@ pub fn message_target(input: &[u8]) {
         }
         (None, name) => {
             assert!(name == host && plain::is_host_name(name), "{name:?} from {text:?}");
+        }
+    }
+}
+
+/// A `Retry-After`, with the `Date` of its response in a second line and the number of minutes
+/// since 1970 in a third: digits are seconds, and anything else is a date or nothing. What is a
+/// date is what another reader, `httpdate`, takes for one, and the same second; but that one has
+/// no second that leaps, wants the right day of the week, and has two digits of a year always mean
+/// the same century.
+pub fn retry_after(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let mut lines = text.split('\n');
+    let (value, date) = (lines.next().unwrap_or_default(), lines.next());
+    let minutes = lines.next().and_then(|minutes| minutes.parse::<u32>().ok());
+    let now = i64::from(minutes.unwrap_or_default()) * 60;
+    let wait = internals::retry_after(value, date, now);
+    for text in [Some(value), date].into_iter().flatten() {
+        check_date(text, now);
+    }
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        let significant = value.trim_start_matches('0');
+        let wait = wait.expect("digits are seconds").as_secs().to_string();
+        assert!(wait.trim_start_matches('0') == significant || significant.len() > 19, "{value}");
+    } else {
+        let start = date.and_then(|date| parse_date(date, now)).unwrap_or(now);
+        let seconds = parse_date(value, now).map(|then| u64::try_from(then - start).unwrap_or(0));
+        assert_eq!(wait, seconds.map(Duration::from_secs), "{value:?}");
+    }
+}
+
+fn check_date(text: &str, now: i64) {
+    let ours = parse_date(text, now);
+    let theirs = httpdate::parse_http_date(text).ok().filter(|_| text == text.trim());
+    match (ours, theirs) {
+        (None, None) => {}
+        (None, Some(_)) => panic!("{text:?} is a date"),
+        (Some(ours), theirs) => {
+            let age = u64::try_from(ours).map(Duration::from_secs);
+            let same = age.map(|age| SystemTime::UNIX_EPOCH + age);
+            let has_short_year = text.contains('-');
+            if has_short_year {
+                assert!((ours - now).abs() <= 51 * 366 * 24 * 3600, "{text:?} at {now}");
+            }
+            if same.ok() == theirs || ours < 0 || text.contains(":60") {
+                return;
+            }
+            assert!(theirs.is_none() || has_short_year, "{text:?} is {theirs:?}");
+            // Printed, it is the same but for the day of the week.
+            let printed = httpdate::fmt_http_date(same.unwrap());
+            let mut parts = printed.split(' ').skip(1);
+            assert!(
+                parts.all(|part| {
+                    let part = part.strip_prefix('0').unwrap_or(part);
+                    text.contains(part)
+                        || has_short_year && text.contains(&part[part.len() - 2..])
+                        || part == "GMT"
+                }),
+                "{text:?} is {printed:?}"
+            );
         }
     }
 }

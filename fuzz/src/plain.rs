@@ -13,6 +13,12 @@ pub(super) struct Head {
     http10: bool,
 }
 
+impl Head {
+    pub(super) const fn is_http10(&self) -> bool {
+        self.http10
+    }
+}
+
 /// The head in front of the bytes; `None` if its empty line is not there.
 pub(super) fn head(bytes: &[u8]) -> Option<Head> {
     let mut lines: Vec<&[u8]> = Vec::new();
@@ -42,10 +48,6 @@ pub(super) fn head(bytes: &[u8]) -> Option<Head> {
             }
         }
     }
-    let text = |value: &[u8]| match str::from_utf8(value) {
-        Ok(text) => text.trim_matches([' ', '\t']).to_owned(),
-        Err(_) => latin1(value).trim_matches([' ', '\t']).to_owned(),
-    };
     Some(Head {
         status: status.unwrap_or(0),
         is_clean: is_clean(first, lines),
@@ -66,6 +68,60 @@ fn is_clean(first: &[u8], lines: &[&[u8]]) -> bool {
         && visible(first)
         && lines.len() <= 256
         && lines.iter().all(field)
+}
+
+/// The text of a field's value, which is UTF-8 or else taken for Latin-1.
+pub(super) fn text(value: &[u8]) -> String {
+    match str::from_utf8(value) {
+        Ok(text) => text.trim_matches([' ', '\t']).to_owned(),
+        Err(_) => latin1(value).trim_matches([' ', '\t']).to_owned(),
+    }
+}
+
+/// The head behind those of interim responses.
+pub(super) fn final_head(bytes: &[u8]) -> Option<Head> {
+    let head = head(bytes)?;
+    match head.status / 100 {
+        1 => final_head(&bytes[head.len..]),
+        _ => Some(head),
+    }
+}
+
+/// What stands behind the final head.
+pub(super) fn final_body(bytes: &[u8]) -> &[u8] {
+    match head(bytes) {
+        Some(head) if head.status / 100 == 1 => final_body(&bytes[head.len..]),
+        Some(head) => &bytes[head.len..],
+        None => &[],
+    }
+}
+
+/// The lines of a chunked body that hold sizes, and those of its trailer; read as far as they can
+/// be by somebody who is content with signs and white space.
+pub(super) fn chunk_lines(mut rest: &[u8]) -> (Vec<&[u8]>, Vec<&[u8]>) {
+    let (mut sizes, mut trailers) = (Vec::new(), Vec::new());
+    let mut is_last = false;
+    while let Some(len) = rest.windows(2).position(|pair| pair == b"\r\n") {
+        let line = &rest[..len];
+        rest = &rest[len + 2..];
+        if is_last {
+            trailers.push(line);
+            if line.is_empty() {
+                trailers.pop();
+                break;
+            }
+            continue;
+        }
+        sizes.push(line);
+        let size = line.split(|&byte| byte == b';').next().unwrap_or_default();
+        let size = str::from_utf8(size).map(str::trim).unwrap_or_default();
+        match usize::from_str_radix(size, 16) {
+            Ok(0) => is_last = true,
+            Ok(size) => rest = rest.get(size.saturating_add(2)..).unwrap_or_default(),
+            Err(_) => break,
+        }
+    }
+    (sizes, trailers)
 }
 
 fn latin1(bytes: &[u8]) -> String {

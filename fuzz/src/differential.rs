@@ -1,0 +1,162 @@
+//! What the crate and another client make of the same bytes.
+
+use fetchpool::Limits;
+use fetchpool::internals::{Incoming, Story};
+use ureq_proto::http::HeaderMap;
+
+use super::plain;
+use super::second::{self, Reading};
+
+/// Both readings are the same, or differ in a way that has a name.
+pub fn wire_differential(input: &[u8]) {
+    difference(input);
+}
+
+/// The differences that are meant to be, and why. The corpus has an input of each name that shows
+/// it.
+pub const DIFFERENCES: [(&str, &str); 15] = [
+    // The crate refuses what the other takes.
+    ("stricter_empty_line_first", "a response begins with its status line"),
+    ("stricter_length_and_coding", "Content-Length and Transfer-Encoding contradict each other"),
+    ("stricter_transfer_coding", "chunked is the only one, and stands alone"),
+    ("stricter_chunk_size", "hex digits: no sign, no white space"),
+    ("stricter_chunk_extension", "no line feed or NUL within"),
+    ("stricter_trailer", "a field of token and colon, free of control bytes"),
+    ("stricter_interim_responses", "at most 16"),
+    ("stricter_switch", "101 was not asked for"),
+    // The crate takes what the other refuses.
+    ("other_fold", "RFC 9112 §5.2 has a client read a folded line, as a space"),
+    ("other_length_of_no_body", "what a response without a body says of its length is nothing"),
+    ("other_fields", "the other takes 128 of them, the crate 256"),
+    ("other_chunk_line", "the other takes a chunk's size line of 20 bytes"),
+    ("other_fields_of_100", "an interim response may have fields"),
+    // Both take it, and not for the same.
+    ("both_chunked_in_http_10", "the crate reads the chunks, and closes behind them"),
+    ("both_close_beside_text", "a Connection field that is not ASCII says close all the same"),
+];
+
+/// The name of the difference between the two readings, if there is one.
+pub fn difference(input: &[u8]) -> Option<&'static str> {
+    [false, true].into_iter().find_map(|to_head| {
+        let mut incoming = Incoming::default();
+        let ours = incoming.read(to_head, &Limits::default(), [input], false);
+        let theirs = second::read(to_head, input);
+        let name = match (&ours.end, &theirs) {
+            (Err(_), Err(_) | Ok(None)) => return None,
+            (Ok(_), Ok(Some(theirs))) if same(&ours, theirs) => return None,
+            (Ok(_), Ok(Some(theirs))) => both(&ours, theirs, input),
+            (Err(_), Ok(Some(theirs))) => stricter(incoming.fault(), theirs, input),
+            (Ok(_), Ok(None) | Err(_)) => other(&ours, input),
+        };
+        let known = DIFFERENCES.iter().map(|(known, _)| *known).find(|known| Some(*known) == name);
+        let fault = incoming.fault();
+        assert!(known.is_some(), "{name:?} {fault}: {ours:?}, but {theirs:?}");
+        known
+    })
+}
+
+fn same(ours: &Story, theirs: &Reading) -> bool {
+    let mut theirs_fields: Vec<(String, String)> = theirs
+        .fields
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), plain::text(value.as_bytes())))
+        .collect();
+    let mut our_fields: Vec<(String, String)> = ours
+        .fields
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.clone()))
+        .collect();
+    // The other groups them by their names.
+    theirs_fields.sort_by(|a, b| a.0.cmp(&b.0));
+    our_fields.sort_by(|a, b| a.0.cmp(&b.0));
+    (ours.interim, ours.status, &ours.body, ours.left)
+        == (theirs.interim, Some(theirs.status), &theirs.body, theirs.left)
+        && ours.end == Ok(theirs.is_persistent && theirs.left == 0)
+        && our_fields == theirs_fields
+}
+
+fn both(ours: &Story, theirs: &Reading, input: &[u8]) -> Option<&'static str> {
+    let connection = theirs.fields.get_all("connection");
+    if is_chunked(&theirs.fields) && plain::final_head(input)?.is_http10() && ours.end == Ok(false)
+    {
+        return Some("both_chunked_in_http_10");
+    }
+    (connection.iter().any(|value| value.to_str().is_err())).then_some("both_close_beside_text")
+}
+
+fn stricter(fault: &str, theirs: &Reading, input: &[u8]) -> Option<&'static str> {
+    let values = |name: &str| -> Vec<String> {
+        let values = theirs.fields.get_all(name);
+        values.iter().map(|value| plain::text(value.as_bytes())).collect()
+    };
+    let lengths = values("content-length");
+    let codings = values("transfer-encoding");
+    let (sizes, trailers) = plain::chunk_lines(plain::final_body(input));
+    let (name, is_so) = match fault {
+        "NotHttp" | "BadStatusLine" => {
+            ("stricter_empty_line_first", input.starts_with(b"\r") || input.starts_with(b"\n"))
+        }
+        "LengthAndTransferEncoding" => {
+            ("stricter_length_and_coding", !lengths.is_empty() && !codings.is_empty())
+        }
+        "UnsupportedTransferCoding" => (
+            "stricter_transfer_coding",
+            !matches!(&codings[..], [coding] if coding.eq_ignore_ascii_case("chunked")),
+        ),
+        "BadChunkSize" => {
+            let is_size = |line: &[u8]| {
+                let size = line.split(|&b| b == b';').next().unwrap_or_default();
+                !size.is_empty() && size.iter().all(u8::is_ascii_hexdigit)
+            };
+            ("stricter_chunk_size", !sizes.iter().all(|line| is_size(line)))
+        }
+        "BadChunkEnd" => (
+            "stricter_chunk_extension",
+            sizes.iter().any(|line| line.iter().any(|byte| b"\n\r\0".contains(byte))),
+        ),
+        "BadTrailer" => {
+            let is_field = |line: &[u8]| {
+                let colon = line.iter().position(|&byte| byte == b':').unwrap_or(0);
+                let (name, value) = line.split_at(colon);
+                let of_token = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(b);
+                !name.is_empty()
+                    && name.iter().all(of_token)
+                    && !value.iter().any(|&b| b != b'\t' && b.is_ascii_control())
+            };
+            ("stricter_trailer", !trailers.iter().all(|line| is_field(line)))
+        }
+        "TooManyInterim" => ("stricter_interim_responses", theirs.interim > 16),
+        "UnexpectedSwitch" => ("stricter_switch", theirs.status == 101),
+        _ => return None,
+    };
+    is_so.then_some(name)
+}
+
+fn other(ours: &Story, input: &[u8]) -> Option<&'static str> {
+    let heads = &input[..input.len() - plain::final_body(input).len()];
+    let mut lines = heads.split(|&byte| byte == b'\n');
+    let (sizes, _) = plain::chunk_lines(plain::final_body(input));
+    let has_no_body = ours.body.is_empty();
+    if lines.clone().any(|line| line.starts_with(b" ") || line.starts_with(b"\t")) {
+        Some("other_fold")
+    } else if lines.clone().count() > 128 {
+        Some("other_fields")
+    } else if ours.interim > 0 && lines.any(|line| line.get(8..12) == Some(b" 100")) {
+        Some("other_fields_of_100")
+    } else if sizes.iter().any(|line| line.len() > 20) {
+        Some("other_chunk_line")
+    } else if has_no_body
+        && ours.fields.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-length"))
+    {
+        Some("other_length_of_no_body")
+    } else {
+        None
+    }
+}
+
+fn is_chunked(fields: &HeaderMap) -> bool {
+    fields
+        .get_all("transfer-encoding")
+        .iter()
+        .any(|value| value.to_str().is_ok_and(|value| value.eq_ignore_ascii_case("chunked")))
+}
