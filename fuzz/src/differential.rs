@@ -2,7 +2,6 @@
 
 use fetchpool::Limits;
 use fetchpool::internals::{Incoming, Story};
-use ureq_proto::http::HeaderMap;
 
 use super::plain;
 use super::second::{self, Reading};
@@ -31,7 +30,7 @@ pub const DIFFERENCES: [(&str, &str); 15] = [
     ("other_chunk_line", "the other takes a chunk's size line of 20 bytes"),
     ("other_fields_of_100", "an interim response may have fields"),
     // Both take it, and not for the same.
-    ("both_chunked_in_http_10", "the crate reads the chunks, and closes behind them"),
+    ("both_chunked_in_http_10", "the crate reads the chunks and closes, the other until the close"),
     ("both_close_beside_text", "a Connection field that is not ASCII says close all the same"),
 ];
 
@@ -44,7 +43,10 @@ pub fn difference(input: &[u8]) -> Option<&'static str> {
         let name = match (&ours.end, &theirs) {
             (Err(_), Err(_) | Ok(None)) => return None,
             (Ok(_), Ok(Some(theirs))) if same(&ours, theirs) => return None,
-            (Ok(_), Ok(Some(theirs))) => both(&ours, theirs, input),
+            (_, Ok(Some(theirs))) if is_chunked_10(theirs, input) => {
+                Some("both_chunked_in_http_10")
+            }
+            (Ok(_), Ok(Some(theirs))) => both(theirs),
             (Err(_), Ok(Some(theirs))) => stricter(incoming.fault(), theirs, input),
             (Ok(_), Ok(None) | Err(_)) => other(&ours, input),
         };
@@ -75,13 +77,15 @@ fn same(ours: &Story, theirs: &Reading) -> bool {
         && our_fields == theirs_fields
 }
 
-fn both(ours: &Story, theirs: &Reading, input: &[u8]) -> Option<&'static str> {
-    let connection = theirs.fields.get_all("connection");
-    if is_chunked(&theirs.fields) && plain::final_head(input)?.is_http10() && ours.end == Ok(false)
-    {
-        return Some("both_chunked_in_http_10");
-    }
-    (connection.iter().any(|value| value.to_str().is_err())).then_some("both_close_beside_text")
+fn is_chunked_10(theirs: &Reading, input: &[u8]) -> bool {
+    let mut codings = theirs.fields.get_all("transfer-encoding").iter();
+    codings.any(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"))
+        && plain::final_head(input).is_some_and(|head| head.is_http10())
+}
+
+fn both(theirs: &Reading) -> Option<&'static str> {
+    let mut connection = theirs.fields.get_all("connection").iter();
+    connection.any(|value| value.to_str().is_err()).then_some("both_close_beside_text")
 }
 
 fn stricter(fault: &str, theirs: &Reading, input: &[u8]) -> Option<&'static str> {
@@ -152,11 +156,4 @@ fn other(ours: &Story, input: &[u8]) -> Option<&'static str> {
     } else {
         None
     }
-}
-
-fn is_chunked(fields: &HeaderMap) -> bool {
-    fields
-        .get_all("transfer-encoding")
-        .iter()
-        .any(|value| value.to_str().is_ok_and(|value| value.eq_ignore_ascii_case("chunked")))
 }

@@ -1,0 +1,60 @@
+//! SECURITY.md names the tests of each promise, and they are there.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// What is promised about security, without the two about proxies and cookies, which there are not
+/// yet. Each limit is promised as well.
+const PROMISES: [&str; 10] = ["S1", "S2", "S4", "S6", "S7", "S8", "S9", "S10", "S11", "S12"];
+
+#[test]
+fn every_promise_names_its_tests_and_they_are_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("SECURITY.md")).unwrap();
+    let mut functions = BTreeSet::new();
+    for folder in ["src", "tests", "fuzz/src"] {
+        collect_functions(&root.join(folder), &mut functions);
+    }
+    let limits = format!("{:?}", fetchpool::Limits::default());
+    let limits = limits.split_whitespace().filter_map(|word| word.strip_suffix(':'));
+    let mut missing = Vec::new();
+    for promise in PROMISES.into_iter().chain(limits) {
+        let row = text.lines().find(|line| first_cell(line) == Some(promise));
+        let names: Vec<&str> = row.map(tests_named).unwrap_or_default();
+        if names.is_empty() {
+            missing.push(format!("{promise} names no test"));
+        }
+        let unknown = names.into_iter().filter(|&name| !functions.contains(name));
+        missing.extend(unknown.map(|name| format!("{promise}: there is no test {name}")));
+    }
+    assert!(missing.is_empty(), "{missing:#?}");
+}
+
+/// The first cell of a table's row, free of its back-quotes.
+fn first_cell(line: &str) -> Option<&str> {
+    let cell = line.strip_prefix('|')?.split('|').next()?;
+    Some(cell.split_whitespace().next()?.trim_matches('`'))
+}
+
+/// What stands in the last cell between back-quotes.
+fn tests_named(row: &str) -> Vec<&str> {
+    let last = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap_or_default();
+    last.split('`').skip(1).step_by(2).collect()
+}
+
+fn collect_functions(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in folder.read_dir().unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            collect_functions(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let lines = text.lines().map(str::trim_start);
+            let names = lines.filter_map(|line| {
+                let line = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("fn ")?;
+                line.split(['(', '<']).next()
+            });
+            found.extend(names.map(str::to_owned));
+        }
+    }
+}
