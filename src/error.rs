@@ -10,7 +10,9 @@ use std::time::Duration;
 
 pub use self::kind::{ErrorKind, Fault, Phase};
 use crate::catch::Panicked;
-use crate::message::{Clock, InvalidHeader, InvalidMethod, InvalidUrl, Response, Timings, redact};
+use crate::message::{
+    Clock, InvalidHeader, InvalidMethod, InvalidUrl, Response, Timings, one_line, redact,
+};
 use crate::wire::{Class, WireError};
 
 /// Why a job has no response: what failed, in which phase, for which URL, and whose fault it was.
@@ -38,6 +40,8 @@ struct Inner {
     url: Option<String>,
     detail: Cow<'static, str>,
     source: Option<Box<dyn StdError + Send + Sync>>,
+    /// The detail says for people what the source says.
+    explained: bool,
     response: Option<Response>,
     timings: Timings,
     /// An earlier hop of the request was answered.
@@ -52,6 +56,7 @@ impl Error {
             url: None,
             detail: detail.into(),
             source: None,
+            explained: false,
             response: None,
             timings: Timings::default(),
             was_sent: false,
@@ -124,6 +129,13 @@ impl Error {
         self
     }
 
+    /// The same, for a source of which the detail says everything already.
+    #[must_use]
+    pub(crate) fn explaining(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.explained = true;
+        self.because(source)
+    }
+
     /// What went wrong, to be matched on.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -176,11 +188,11 @@ impl Error {
         self.0.response
     }
 
-    /// The whole story on one line: this error and every source below it.
+    /// The whole story on one line: this error and every source below it that adds something.
     #[must_use]
     pub fn message(&self) -> String {
         let mut message = self.to_string();
-        let mut source = self.source();
+        let mut source = if self.0.explained { None } else { self.source() };
         while let Some(error) = source {
             let text = error.to_string();
             // Some libraries repeat their source's text in their own.
@@ -191,11 +203,7 @@ impl Error {
             source = error.source();
         }
         // A line is a line: what came from a server or a library is not trusted to keep to it.
-        if message.contains(char::is_control) {
-            message =
-                message.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
-        }
-        message
+        one_line(&message).into_owned()
     }
 
     /// Whether a time limit ran out.
@@ -245,7 +253,7 @@ impl fmt::Display for Error {
             write!(f, " for {url}")?;
         }
         if !self.0.detail.is_empty() {
-            write!(f, ": {}", self.0.detail)?;
+            write!(f, ": {}", one_line(&self.0.detail))?;
         }
         Ok(())
     }

@@ -5,6 +5,8 @@ mod support;
 
 #[path = "tls/trust.rs"]
 mod trust;
+#[path = "tls/told.rs"]
+mod told;
 #[path = "tls/settings.rs"]
 mod settings;
 #[path = "tls/own.rs"]
@@ -28,7 +30,7 @@ use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 
 use support::script::PATIENCE;
-use support::tls::Ca;
+use support::tls::{Ca, Identity, TlsServer};
 
 /// Settings with this trust, and a shorter time-out.
 fn config(trust: impl FnOnce(&mut TlsConfig)) -> SessionConfig {
@@ -56,6 +58,23 @@ fn careless(ca: &Ca) -> Session {
         tls.add_root_pem(ca.pem()).danger_accept_invalid_certs(true);
     });
     Session::new(config).expect("settings without a fault")
+}
+
+/// What a session that trusts this authority gets from a server that shows this, under this name.
+fn get(ca: &Ca, shows: Identity, host: &str) -> Result<Response, Error> {
+    let server = TlsServer::start(shows);
+    let result = ask(ca, &server, host);
+    assert_eq!(server.requests().len(), usize::from(result.is_ok()), "{host}");
+    result
+}
+
+/// The same, of this server. Every name is that of its address.
+fn ask(ca: &Ca, server: &TlsServer, host: &str) -> Result<Response, Error> {
+    let mut config = trusting_config(ca);
+    let address = server.address();
+    config.resolver = Some(Arc::new(move |_: &str, _: u16| Ok(vec![address])));
+    let url = format!("https://{host}:{}/", address.port());
+    Session::new(config).expect("settings without a fault").request(url)
 }
 
 /// A `rustls` configuration that trusts this authority alone.

@@ -89,7 +89,7 @@ impl Patience<'_> {
 }
 
 /// Whether the error of a read or a write says that the peer has closed, by a reset or otherwise.
-pub(super) fn is_close(error: &io::Error) -> bool {
+pub(in crate::connection) fn is_close(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionReset

@@ -14,6 +14,7 @@ mod method;
 mod request;
 mod response;
 mod retry_after;
+mod show;
 mod target;
 mod timings;
 mod user_agent;
@@ -32,6 +33,7 @@ pub use self::request::Request;
 pub use self::response::{Hop, Response, Version};
 #[cfg(any(fuzzing, fetchpool_internals))]
 pub(crate) use self::retry_after::wait as retry_after;
+pub(crate) use self::show::one_line;
 pub(crate) use self::target::{Host, InvalidUrl, Origin, Target, redact};
 pub use self::timings::{Clock, Timings};
 pub use self::user_agent::user_agent;

@@ -1,7 +1,7 @@
 //! A test CA, and a small HTTP server over TLS that counts its handshakes.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 
@@ -20,9 +20,14 @@ pub(crate) struct Ca(CertifiedIssuer<'static, KeyPair>);
 impl Ca {
     /// A new one.
     pub(crate) fn new() -> Self {
+        Self::called("fetchpool test CA")
+    }
+
+    /// The same, by another name.
+    pub(crate) fn called(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.distinguished_name.push(DnType::CommonName, "fetchpool test CA");
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         Self(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
     }
@@ -73,6 +78,27 @@ impl Ca {
         self.identity(params)
     }
 
+    /// Good for these names and addresses, but for what is changed.
+    pub(crate) fn issue(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
+        let mut params = params(names);
+        change(&mut params);
+        self.identity(params)
+    }
+
+    /// Another authority, which this one vouches for.
+    pub(crate) fn vouched_for(&self, change: impl FnOnce(&mut CertificateParams)) -> Self {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, "fetchpool test CA in between");
+        change(&mut params);
+        let key = KeyPair::generate().expect("a key");
+        Self(CertifiedIssuer::signed_by(params, key, &self.0).expect("a certificate"))
+    }
+
     fn identity(&self, params: CertificateParams) -> Identity {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
@@ -82,21 +108,34 @@ impl Ca {
 
 /// What a server shows, and its key.
 pub(crate) struct Identity {
-    certificate: CertificateDer<'static>,
+    /// Its own, and those above it.
+    chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 }
 
 impl Identity {
     /// Good for the right names, and vouched for by itself alone.
     pub(crate) fn self_signed() -> Self {
+        Self::self_signed_but(|_| {})
+    }
+
+    /// The same, but for what is changed.
+    pub(crate) fn self_signed_but(change: impl FnOnce(&mut CertificateParams)) -> Self {
         let key = KeyPair::generate().expect("a key");
-        let params = params(&["localhost", "127.0.0.1"]);
+        let mut params = params(&["localhost", "127.0.0.1"]);
+        change(&mut params);
         let certificate = params.self_signed(&key).expect("a certificate");
         Self::new(certificate.der().clone(), &key)
     }
 
+    /// Shows this authority's certificate too.
+    pub(crate) fn with(mut self, ca: &Ca) -> Self {
+        self.chain.push(ca.der());
+        self
+    }
+
     fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
-        Self { certificate, key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
+        Self { chain: vec![certificate], key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
     }
 }
 
@@ -124,6 +163,10 @@ pub(crate) enum Then {
     Cut,
     /// Keeps silent until the client goes.
     Silence,
+    /// Sends these bytes past TLS, and is silent then.
+    Break(&'static [u8]),
+    /// Changes its keys, and tells so, until the client goes.
+    Rekey,
 }
 
 impl Then {
@@ -146,6 +189,14 @@ impl TlsServer {
         Self::answering(identity, |request| Then::Keep.after(super::script::ok(request.target())))
     }
 
+    /// The same, listening at this address.
+    pub(crate) fn start_at(ip: IpAddr, identity: Identity) -> Self {
+        let listener = TcpListener::bind((ip, 0)).expect("a port on loopback");
+        Self::on(listener, identity, rustls::ALL_VERSIONS, Body::Read, None, |request| {
+            Then::Keep.after(super::script::ok(request.target()))
+        })
+    }
+
     /// Answers every request by a function.
     pub(crate) fn answering(
         identity: Identity,
@@ -163,6 +214,19 @@ impl TlsServer {
         Self::with(identity, versions, Body::Read, answer)
     }
 
+    /// Answers like [`start`](Self::start), but goes when it has sent this many bytes, of the
+    /// handshake or of what follows, or is silent from then on.
+    pub(crate) fn cut_after(
+        identity: Identity,
+        version: &'static SupportedProtocolVersion,
+        bytes: usize,
+        then: Then,
+    ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        let ok = |_: &Recorded| Then::Keep.after(super::script::ok("ok"));
+        Self::on(listener, identity, &[version], Body::Read, Some((bytes, then)), ok)
+    }
+
     /// Answers as soon as the head of a request is there, and never reads the rest.
     pub(crate) fn answering_early(
         identity: Identity,
@@ -177,19 +241,30 @@ impl TlsServer {
         body: Body,
         answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
     ) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        Self::on(listener, identity, versions, body, None, answer)
+    }
+
+    fn on(
+        listener: TcpListener,
+        identity: Identity,
+        versions: &[&'static SupportedProtocolVersion],
+        body: Body,
+        cut: Option<(usize, Then)>,
+        answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
+    ) -> Self {
         // Named, since the tree may hold a second provider.
         let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
             .expect("versions that ring has")
             .with_no_client_auth()
-            .with_single_cert(vec![identity.certificate], identity.key)
+            .with_single_cert(identity.chain, identity.key)
             .expect("a key for its certificate");
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let acceptor = thread::spawn({
             let shared = Arc::clone(&shared);
-            let peer = Peer { config: Arc::new(config), body, answer: Box::new(answer) };
+            let peer = Peer { config: Arc::new(config), body, cut, answer: Box::new(answer) };
             move || accept_all(&listener, &Arc::new(peer), &shared)
         });
         Self { address, shared, acceptor: Some(acceptor) }
@@ -228,6 +303,11 @@ impl TlsServer {
     /// Every request so far.
     pub(crate) fn requests(&self) -> Vec<Recorded> {
         self.shared.lock().requests.clone()
+    }
+
+    /// How many bytes were sent over each connection that is over.
+    pub(crate) fn sent(&self) -> Vec<usize> {
+        self.shared.lock().sent.clone()
     }
 
     /// The name that each finished handshake asked for.
@@ -272,6 +352,7 @@ enum Body {
 struct Peer {
     config: Arc<ServerConfig>,
     body: Body,
+    cut: Option<(usize, Then)>,
     answer: Box<dyn Fn(&Recorded) -> Answer + Send + Sync>,
 }
 
@@ -287,6 +368,7 @@ struct State {
     resumed: usize,
     names: Vec<Option<String>>,
     requests: Vec<Recorded>,
+    sent: Vec<usize>,
     /// A second handle on each connection, until it is over.
     streams: Vec<Option<TcpStream>>,
     stopped: bool,
@@ -325,14 +407,56 @@ fn accept_all(listener: &TcpListener, peer: &Arc<Peer>, shared: &Arc<Shared>) {
     }
 }
 
+/// A socket that takes no more than this to be sent.
+struct Wire {
+    socket: TcpStream,
+    left: usize,
+    sent: usize,
+}
+
+impl io::Read for Wire {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.socket.read(into)
+    }
+}
+
+impl io::Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = &bytes[..bytes.len().min(self.left)];
+        if taken.is_empty() {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
+        let written = self.socket.write(taken)?;
+        self.left -= written;
+        self.sent += written;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl Peer {
     fn serve(&self, socket: TcpStream, number: usize, shared: &Shared) -> io::Result<()> {
+        let left = self.cut.map_or(usize::MAX, |(bytes, _)| bytes);
+        let mut wire = Wire { socket, left, sent: 0 };
+        let served = self.talk(&mut wire, number, shared);
+        shared.lock().sent.push(wire.sent);
+        if wire.left == 0 && self.cut.is_some_and(|(_, then)| then == Then::Silence) {
+            return io::copy(&mut wire.socket, &mut io::sink()).map(drop);
+        }
+        served
+    }
+
+    fn talk(&self, wire: &mut Wire, number: usize, shared: &Shared) -> io::Result<()> {
+        let socket = &wire.socket;
         socket.set_read_timeout(Some(PATIENCE))?;
         socket.set_write_timeout(Some(PATIENCE))?;
         socket.set_nodelay(true)?;
         let connection =
             ServerConnection::new(Arc::clone(&self.config)).map_err(io::Error::other)?;
-        let mut stream = StreamOwned::new(connection, socket);
+        let mut stream = StreamOwned::new(connection, wire);
         while stream.conn.is_handshaking() {
             stream.conn.complete_io(&mut stream.sock)?;
         }
@@ -360,6 +484,14 @@ impl Peer {
                     tls.conn.send_close_notify();
                     return tls.flush();
                 }
+                Then::Break(bytes) => {
+                    tls.sock.write_all(bytes)?;
+                    return io::copy(&mut stream, &mut io::sink()).map(drop);
+                }
+                Then::Rekey => loop {
+                    tls.conn.refresh_traffic_keys().map_err(io::Error::other)?;
+                    tls.flush()?;
+                },
                 Then::Silence if self.body == Body::Ignore => {
                     let stopped = |state: &mut State| !state.stopped;
                     // Neither the lock nor the outcome matters: the wait is the point.

@@ -11,6 +11,7 @@ use rustls::{ClientConfig, RootCertStore};
 use super::accept_any::AcceptAny;
 use super::config::{Roots, SameConfig, TlsConfig};
 use super::fault::fault;
+use super::verifier::Verifier;
 use crate::error::{Error, ErrorKind, Phase};
 
 /// The configuration for these settings: the one that is in use already, if there is one.
@@ -44,11 +45,16 @@ fn build(settings: &TlsConfig) -> Result<ClientConfig, Error> {
             .with_custom_certificate_verifier(Arc::new(AcceptAny::new(provider)))
             .with_no_client_auth()
     } else {
-        let verifier =
+        let algorithms = provider.signature_verification_algorithms;
+        let webpki =
             WebPkiServerVerifier::builder_with_provider(Arc::new(root_store(settings)?), provider)
                 .build()
                 .map_err(|error| fault("there is no root certificate to trust", error))?;
-        builder.with_webpki_verifier(verifier).with_no_client_auth()
+        // No danger: it only takes notes, and gives the verdict of the one inside.
+        builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Verifier::new(webpki, algorithms)))
+            .with_no_client_auth()
     };
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::in_memory_sessions(TICKETS);

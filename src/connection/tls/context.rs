@@ -1,5 +1,6 @@
 //! A session's way into TLS: from a socket and a target to a stream that is verified.
 
+use std::io;
 use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
@@ -7,9 +8,11 @@ use rustls::{ClientConfig, ClientConnection};
 
 use super::build::shared;
 use super::config::TlsConfig;
+use super::explain::{Refused, fit_to_be_shown};
 use super::fault::fault;
 use super::stream::TlsStream;
-use crate::connection::patience::Patience;
+use super::verifier::Shown;
+use crate::connection::patience::{Patience, is_close};
 use crate::connection::socket::Socket;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::{Host, Target};
@@ -54,11 +57,29 @@ impl TlsContext {
         let mut stream = TlsStream::new(connection, socket);
         match stream.handshake(patience) {
             Ok(()) => Ok(stream),
-            Err(error) => {
-                let detail = format!("no handshake with {}", target.host_str());
-                Err(patience.error(error, Phase::Tls, ErrorKind::Tls, detail))
-            }
+            Err(error) => Err(failed(error, &stream, target.host_str(), patience)),
         }
+    }
+}
+
+/// What a failed handshake means, told to people where it can be.
+fn failed(error: io::Error, stream: &TlsStream, host: &str, patience: &Patience<'_>) -> Error {
+    let shown = Shown::take();
+    let refused = Refused { host, shown: shown.as_ref(), opening: stream.opening() };
+    let fault = error.get_ref().and_then(|source| source.downcast_ref::<rustls::Error>());
+    let told = match fault {
+        Some(fault) => refused.explain(fault),
+        None if is_close(&error) => Some(refused.closed()),
+        None => None,
+    };
+    let source = fault.map(fit_to_be_shown);
+    let explained = told.is_some();
+    let detail = told.unwrap_or_else(|| format!("no handshake with {host}"));
+    let failed = patience.error(error, Phase::Tls, ErrorKind::Tls, detail);
+    match source {
+        Some(source) if failed.kind() == ErrorKind::Tls && explained => failed.explaining(source),
+        Some(source) if failed.kind() == ErrorKind::Tls => failed.because(source),
+        _ => failed,
     }
 }
 

@@ -4,8 +4,11 @@ mod accept_any;
 mod build;
 mod config;
 mod context;
+mod date;
+mod explain;
 pub(super) mod fault;
 mod stream;
+mod verifier;
 
 pub use self::config::TlsConfig;
 pub(crate) use self::context::TlsContext;

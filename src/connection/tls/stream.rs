@@ -14,15 +14,22 @@ pub(in crate::connection) struct TlsStream {
     socket: Socket,
     /// The peer takes no more of what is written: it is full, or has closed.
     deaf: bool,
+    /// The first bytes that came.
+    opening: Opening,
 }
 
 impl TlsStream {
-    pub(super) const fn new(connection: ClientConnection, socket: Socket) -> Self {
-        Self { connection, socket, deaf: false }
+    pub(super) fn new(connection: ClientConnection, socket: Socket) -> Self {
+        Self { connection, socket, deaf: false, opening: Opening::default() }
     }
 
     pub(in crate::connection) const fn socket(&self) -> &Socket {
         &self.socket
+    }
+
+    /// The first bytes that came, so that it can be told if they were not TLS.
+    pub(super) fn opening(&self) -> &[u8] {
+        self.opening.bytes.get(..self.opening.len).unwrap_or_default()
     }
 
     pub(super) fn handshake(&mut self, patience: &Patience<'_>) -> io::Result<()> {
@@ -112,7 +119,13 @@ impl TlsStream {
 
     /// Waits for records and takes them in. An end of file is told by the reader afterwards.
     fn receive(&mut self, patience: &Patience<'_>) -> io::Result<()> {
-        let read = self.connection.read_tls(&mut Timed { socket: &mut self.socket, patience })?;
+        let mut socket = Timed { socket: &mut self.socket, patience };
+        let read = if self.opening.len < self.opening.bytes.len() {
+            let mut listening = Listening { socket, opening: &mut self.opening };
+            self.connection.read_tls(&mut listening)?
+        } else {
+            self.connection.read_tls(&mut socket)?
+        };
         match self.connection.process_new_packets() {
             Ok(_) if read == 0 && self.connection.is_handshaking() => {
                 Err(io::ErrorKind::UnexpectedEof.into())
@@ -143,6 +156,29 @@ struct Timed<'a> {
 impl Read for Timed<'_> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.socket.read(into, self.patience)
+    }
+}
+
+/// The first bytes that came.
+#[derive(Default)]
+struct Opening {
+    bytes: [u8; 16],
+    len: usize,
+}
+
+/// Lends the socket for one read, and keeps the first bytes that come.
+struct Listening<'a> {
+    socket: Timed<'a>,
+    opening: &'a mut Opening,
+}
+
+impl Read for Listening<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.socket.read(into)?;
+        let room = self.opening.bytes.iter_mut().skip(self.opening.len);
+        let came = into.iter().take(count);
+        self.opening.len += room.zip(came).map(|(room, byte)| *room = *byte).count();
+        Ok(count)
     }
 }
 
