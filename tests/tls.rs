@@ -5,6 +5,10 @@ mod support;
 
 #[path = "tls/trust.rs"]
 mod trust;
+#[path = "tls/names.rs"]
+mod names;
+#[path = "tls/chains.rs"]
+mod chains;
 #[path = "tls/told.rs"]
 mod told;
 #[path = "tls/settings.rs"]

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use fetchpool::{ErrorKind, Fault, Phase, Request, Session};
+use rustls::version::{TLS12, TLS13};
 
-use super::support::script::{PATIENCE, Script};
+use super::support::script::{PATIENCE, Script, ok};
 use super::support::tls::{Ca, Then, TlsServer};
-use super::{is_refused, trusting, trusting_config};
+use super::{config, is_refused, trusting, trusting_config};
 
 #[test]
 fn plain_http_on_the_port_of_a_tls_server_is_an_error_at_once() {
@@ -85,5 +86,116 @@ fn silence_within_tls_is_a_timeout() {
         let request = Request::get(server.url("/")).timeout(Duration::from_millis(300));
         let error = trusting(&ca).request(request).unwrap_err();
         assert_eq!((error.kind(), error.phase()), (ErrorKind::Timeout, Some(phase)), "{bytes}");
+    }
+}
+
+#[test]
+fn a_connection_that_is_cut_anywhere_gives_no_response() {
+    let ca = Ca::new();
+    for version in [&TLS12, &TLS13] {
+        // The whole conversation, but for signatures of one length or another.
+        let whole = TlsServer::of_versions(ca.good(), &[version], |_| Then::Keep.after(ok("ok")));
+        assert_eq!(unresumed(&ca).request(whole.url("/")).unwrap().text(), "ok");
+        assert!(whole.is_idle());
+        let whole = whole.sent()[0];
+        assert!(whole > 600, "{whole}");
+        let ends = [0, 1, 4, 5, 6, 50, 100].into_iter().chain((150..whole - 60).step_by(60));
+        for cut in ends.chain(whole - 30..whole - 15) {
+            let server = TlsServer::cut_after(ca.good(), version, cut, Then::Cut);
+            let error = unresumed(&ca).request(server.url("/")).unwrap_err();
+            let kind = (error.kind(), error.phase());
+            let possible = match error.phase() {
+                Some(Phase::Tls) => error.is_tls(),
+                _ => error.kind() == ErrorKind::Closed,
+            };
+            assert!(possible && error.fault() != Fault::Caller, "{cut} of {whole}: {kind:?}");
+        }
+    }
+}
+
+#[test]
+fn silence_anywhere_in_the_handshake_is_a_timeout() {
+    let ca = Ca::new();
+    for version in [&TLS12, &TLS13] {
+        for cut in [1, 5, 60, 130, 500] {
+            let server = TlsServer::cut_after(ca.good(), version, cut, Then::Silence);
+            let request = Request::get(server.url("/")).timeout(Duration::from_millis(100));
+            let error = unresumed(&ca).request(request).unwrap_err();
+            let kind = (error.kind(), error.phase());
+            assert_eq!(kind, (ErrorKind::Timeout, Some(Phase::Tls)), "{cut}: {error}");
+        }
+    }
+}
+
+/// A session that shares no TLS configuration, and so no tickets, with those before it.
+fn unresumed(ca: &Ca) -> Session {
+    let config = config(|tls| {
+        tls.add_root_pem(ca.pem()).add_root_pem(Ca::new().pem());
+    });
+    Session::new(config).expect("settings without a fault")
+}
+
+#[test]
+fn a_handshake_without_an_end_is_an_error() {
+    let records = |kind: u8, content: &[u8], count: usize| {
+        let length = u16::try_from(content.len()).expect("a record").to_be_bytes();
+        [&[kind, 3, 3][..], &length, content].concat().repeat(count)
+    };
+    // Each of them more than what a client may have to take.
+    let hello_of_16_mib = records(22, b"\x02\xff\xff\xff", 1);
+    for (what, bytes) in [
+        ("one message", [hello_of_16_mib, records(22, &[0; 16_384], 64)].concat()),
+        ("empty records", records(22, b"", 100_000)),
+        ("changes of the cipher", records(20, b"\x01", 100_000)),
+        ("warnings", records(21, b"\x01\x5a", 100_000)),
+        ("requests to begin anew", records(22, b"\0\0\0\0", 100_000)),
+        ("empty data", records(23, b"", 100_000)),
+    ] {
+        let server = Script::new().send(bytes).serve();
+        let started = Instant::now();
+        is_refused(trusting(&Ca::new()).request(server.url("/").replace("http", "https")));
+        assert!(started.elapsed() < PATIENCE / 2, "{what}");
+    }
+}
+
+#[test]
+fn records_that_bring_nothing_do_not_hold_a_request_past_its_time() {
+    let ca = Ca::new();
+    for bytes in ["", "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"] {
+        // New keys, and new keys, and new keys.
+        let server = TlsServer::answering(ca.good(), move |_| Then::Rekey.after(bytes));
+        let request = Request::get(server.url("/")).timeout(Duration::from_millis(200));
+        let started = Instant::now();
+        let error = trusting(&ca).request(request).unwrap_err();
+        assert!(matches!(error.kind(), ErrorKind::Timeout | ErrorKind::Tls), "{error}");
+        assert!(started.elapsed() < PATIENCE / 2);
+    }
+}
+
+#[test]
+fn what_is_put_in_between_is_an_error_and_never_data() {
+    let ca = Ca::new();
+    for (what, broken) in [
+        ("data in the clear", &b"\x17\x03\x03\0\x05evil!"[..]),
+        ("an alert in the clear", b"\x15\x03\x03\0\x02\x01\0"),
+        ("no record at all", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil"),
+        ("a record that is too large", b"\x17\x03\x03\xff\xff"),
+    ] {
+        for version in [&TLS12, &TLS13] {
+            for bytes in [
+                "",
+                "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf",
+                "HTTP/1.1 200 OK\r\n\r\nhalf",
+            ] {
+                let server = TlsServer::of_versions(ca.good(), &[version], move |_| {
+                    Then::Break(broken).after(bytes)
+                });
+                let error = trusting(&ca).request(server.url("/")).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Tls, "{what}: {error}");
+                // The head may come with it, and is then not believed either.
+                let phases = [Some(Phase::Waiting), Some(Phase::Receiving)];
+                assert!(phases.contains(&error.phase()), "{what}: {error}");
+            }
+        }
     }
 }
