@@ -130,6 +130,7 @@ impl Error {
     }
 
     /// The same, for a source of which the detail says everything already.
+    #[cfg(feature = "tls-no-provider")]
     #[must_use]
     pub(crate) fn explaining(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
         self.0.explained = true;

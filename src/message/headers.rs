@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::show::{REDACTED, without_userinfo};
+
 /// A list of header fields: order and duplicates are kept, names are looked up in any letter case.
 ///
 /// What goes in is checked on the way in: a name is a token (RFC 9110 §5.6.2) and a value holds
@@ -163,9 +165,11 @@ impl Headers {
 }
 
 impl fmt::Debug for Headers {
-    /// A map of the fields; the values that are credentials are not shown.
+    /// A map of the fields; credentials are not shown, nor is the user information of URLs.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = |(name, value)| (name, if is_secret(name) { REDACTED } else { value });
+        let shown = |(name, value)| {
+            (name, if is_secret(name) { REDACTED.into() } else { without_userinfo(value) })
+        };
         f.debug_map().entries(self.iter().map(shown)).finish()
     }
 }
@@ -230,9 +234,6 @@ pub(crate) fn is_secret(name: &str) -> bool {
 }
 
 const SECRET_FIELDS: [&str; 4] = ["authorization", "cookie", "proxy-authorization", "set-cookie"];
-
-/// What stands in the place of a secret.
-pub(crate) const REDACTED: &str = "[redacted]";
 
 #[cfg(test)]
 mod tests {

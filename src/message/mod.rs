@@ -26,14 +26,14 @@ pub(crate) use self::cancel::{Afterwards, OnCancel, Watch};
 #[cfg(any(fuzzing, fetchpool_internals))]
 pub(crate) use self::date::parse_date;
 pub use self::headers::{Headers, InvalidHeader};
-pub(crate) use self::headers::{REDACTED, is_secret, is_token};
+pub(crate) use self::headers::{is_secret, is_token};
 pub use self::links::Link;
 pub use self::method::{InvalidMethod, Method};
 pub use self::request::Request;
 pub use self::response::{Hop, Response, Version};
 #[cfg(any(fuzzing, fetchpool_internals))]
 pub(crate) use self::retry_after::wait as retry_after;
-pub(crate) use self::show::one_line;
+pub(crate) use self::show::{REDACTED, one_line, without_userinfo};
 pub(crate) use self::target::{Host, InvalidUrl, Origin, Target, redact};
 pub use self::timings::{Clock, Timings};
 pub use self::user_agent::user_agent;

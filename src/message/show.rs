@@ -12,6 +12,30 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
+/// The text without the user information of the URLs in it: what stands between `//` and an `@`
+/// goes, as long as it can be the authority of a URL (RFC 3986 §3.2).
+pub(crate) fn without_userinfo(text: &str) -> Cow<'_, str> {
+    if !text.contains("//") || !text.contains('@') {
+        return Cow::Borrowed(text);
+    }
+    let mut parts = text.split("//");
+    let mut shown = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let end = part.find(['/', '?', '#', '<', '>', '"', ' ']);
+        let (authority, rest) = part.split_at(end.unwrap_or(part.len()));
+        shown.push_str("//");
+        match authority.rsplit_once('@') {
+            Some((_, host)) => shown.extend([REDACTED, "@", host]),
+            None => shown.push_str(authority),
+        }
+        shown.push_str(rest);
+    }
+    Cow::Owned(shown)
+}
+
+/// What stands in the place of a secret.
+pub(crate) const REDACTED: &str = "[redacted]";
+
 /// Control characters (C0, DEL, C1), the two line breaks of Unicode, and the marks that make text
 /// run the other way, with which a name can be shown as another (UAX #9).
 fn is_unsafe(c: char) -> bool {
@@ -25,6 +49,20 @@ fn is_unsafe(c: char) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn user_information_goes_and_everything_else_stays() {
+        for (text, shown) in [
+            ("http://u:p@h/a@b?c@d", "http://[redacted]@h/a@b?c@d"),
+            ("<http://u:p@h/>; rel=x, <//v@i>", "<http://[redacted]@h/>; rel=x, <//[redacted]@i>"),
+            ("http://u:p@q@h", "http://[redacted]@h"),
+            ("http://h/ mail a@b", "http://h/ mail a@b"),
+            ("a@b", "a@b"),
+            ("http:////u@h", "http:////[redacted]@h"),
+        ] {
+            assert_eq!(without_userinfo(text), shown);
+        }
+    }
 
     #[test]
     fn what_a_terminal_obeys_is_replaced_and_the_rest_stays() {

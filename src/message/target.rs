@@ -223,7 +223,7 @@ pub(crate) fn redact(text: &str) -> String {
         Some((secret, rest)) => {
             let scheme = secret.split_once("://").map_or("", |(scheme, _)| scheme);
             let separator = if scheme.is_empty() { "" } else { "://" };
-            format!("{scheme}{separator}{}@{rest}", super::REDACTED)
+            format!("{scheme}{separator}{}@{rest}", super::show::REDACTED)
         }
         None => text.to_owned(),
     };

@@ -1,7 +1,10 @@
 //! What can be wrong with a response, or with a request about to be sent.
 
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
+
+use crate::message::{REDACTED, is_secret, without_userinfo};
 
 /// A rule of HTTP/1.1 that was broken, or a ceiling that was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -199,11 +202,18 @@ impl fmt::Display for WireError {
 impl core::error::Error for WireError {}
 
 impl Found {
-    /// The first line of what came, at most 40 bytes of it.
+    /// The first line of what came, at most 40 bytes of it, without the credentials in it.
     pub(super) fn new(bytes: &[u8]) -> Self {
         let line = bytes.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        let shown = line.get(..SHOWN_BYTES).unwrap_or(line);
-        Self(shown.escape_ascii().map(char::from).collect())
+        // One character for each byte, so that none is changed. Before it is cut: a password that
+        // ends behind the cut is one all the same.
+        let line: String = line.iter().copied().map(char::from).collect();
+        let line = match line.split_once(':') {
+            Some((name, _)) if is_secret(name.trim()) => format!("{name}: {REDACTED}"),
+            _ => without_userinfo(&line).into_owned(),
+        };
+        let shown = line.chars().take(SHOWN_BYTES).map_while(|c| u8::try_from(c).ok());
+        Self(shown.flat_map(core::ascii::escape_default).map(char::from).collect())
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use fetchpool::{Error, LowSpeed, OnError, PoolBuilder, RetryPolicy, Session, SessionConfig};
 
 use crate::Usage;
-use crate::args::Args;
+use crate::args::{Args, header};
 
 /// A pool with the options' settings, still without jobs.
 pub(crate) fn pool(args: &Args) -> Result<PoolBuilder, Usage> {
@@ -73,7 +73,10 @@ fn session(args: &Args) -> Result<SessionConfig, Usage> {
 /// The first of a name replaces the default one, more of it repeat the field.
 fn headers(args: &Args, config: &mut SessionConfig) -> Result<(), Usage> {
     let agent = args.user_agent.iter().map(|agent| ("User-Agent", agent.as_str()));
-    let given = args.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let given = args.headers.iter().map(|text| header(text));
+    let given = given.collect::<Result<Vec<_>, _>>();
+    let given = given.map_err(|fault| Usage(format!("--header: {fault}")))?;
+    let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut seen: Vec<&str> = Vec::new();
     for (name, value) in agent.chain(given) {
         let added = if seen.iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
