@@ -19,7 +19,8 @@ use crate::wire::{Class, WireError};
 ///
 /// [`Display`](fmt::Display) tells one level, [`source`](StdError::source) the next;
 /// [`message`](Self::message) has them all on one line. URLs are shown without user information,
-/// and bytes that came from a server are escaped.
+/// and bytes that came from a server are escaped. The source of a handshake that failed is the
+/// `rustls::Error`.
 ///
 /// # Examples
 ///

@@ -13,7 +13,9 @@ use crate::error::Error;
 ///
 /// By default the roots of Mozilla, compiled in through `webpki-roots`. Certificates are always
 /// verified, names against DNS names and addresses against IP addresses, unless
-/// [`danger_accept_invalid_certs`](Self::danger_accept_invalid_certs) says otherwise.
+/// [`danger_accept_invalid_certs`](Self::danger_accept_invalid_certs) says otherwise. Whether one
+/// was revoked is not asked: neither by OCSP nor by lists, whatever the certificate demands. A
+/// [`client_config`](Self::client_config) with lists of its own can.
 ///
 /// Sessions with equal settings share one TLS configuration, whatever thread or pool they are in,
 /// so that a TLS session that one thread opened is resumed by the others. Sessions with different
