@@ -12,12 +12,14 @@ pub(crate) struct Buffer {
     end: usize,
     /// How many of the unread bytes have been searched in vain.
     searched: usize,
+    /// Where the first line feed among them stands.
+    first_feed: Option<usize>,
 }
 
 impl Buffer {
     /// An empty buffer that holds no memory yet.
     pub(crate) const fn new() -> Self {
-        Self { bytes: Vec::new(), start: 0, end: 0, searched: 0 }
+        Self { bytes: Vec::new(), start: 0, end: 0, searched: 0, first_feed: None }
     }
 
     /// What has come and not been read.
@@ -59,6 +61,7 @@ impl Buffer {
         let start = self.start;
         self.start = self.start.saturating_add(count).min(self.end);
         self.searched = 0;
+        self.first_feed = None;
         self.bytes.get(start..self.start).unwrap_or_default()
     }
 
@@ -70,7 +73,9 @@ impl Buffer {
         let mut from = self.searched.saturating_sub(2);
         while let Some(rest) = filled.get(from..) {
             let Some(line) = rest.iter().position(|&byte| byte == b'\n') else { break };
-            let after = from.saturating_add(line).saturating_add(1);
+            let feed = from.saturating_add(line);
+            self.first_feed = self.first_feed.or(Some(feed));
+            let after = feed.saturating_add(1);
             match filled.get(after..) {
                 Some([b'\n', ..]) => return Some(after.saturating_add(1)),
                 Some([b'\r', b'\n', ..]) => return Some(after.saturating_add(2)),
@@ -79,6 +84,12 @@ impl Buffer {
         }
         self.searched = filled.len();
         None
+    }
+
+    /// The length of the first line up to its line feed, as far as [`head_len`](Self::head_len) has
+    /// found it, and else of all that has come.
+    pub(super) fn first_line_len(&self) -> usize {
+        self.first_feed.unwrap_or_else(|| self.filled().len())
     }
 
     /// Gives memory back that only a large head or body needed.
@@ -132,13 +143,22 @@ mod tests {
         }
     }
 
+    /// Bytes that were searched are overwritten: what looked at them again would see it.
     #[test]
-    fn a_search_does_not_look_at_the_same_bytes_again() {
+    fn a_head_that_comes_byte_by_byte_is_looked_at_once() {
         let mut buffer = Buffer::new();
-        for _ in 0..10_000 {
-            put(&mut buffer, b"x");
-            assert_eq!(buffer.head_len(), None);
+        for sent in 1..=2_000 {
+            put(&mut buffer, if sent == 100 { b"\n" } else { b"x" });
+            assert_eq!(buffer.head_len(), None, "at {sent}");
+            assert_eq!(buffer.first_line_len(), sent.min(99));
+            // All but the two that may belong to the end of a head.
+            let searched = sent.saturating_sub(2);
+            buffer.bytes[..searched].fill(b'\n');
         }
-        assert_eq!(buffer.searched, 10_000);
+        put(&mut buffer, b"\n\n");
+        assert_eq!((buffer.head_len(), buffer.first_line_len()), (Some(2_002), 99));
+        buffer.take(2_002);
+        put(&mut buffer, b"next");
+        assert_eq!((buffer.head_len(), buffer.first_line_len()), (None, 4));
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn take(
     let Some(len) = buffer.head_len() else {
         let filled = buffer.filled();
         check_start(filled)?;
-        check_status_line_len(filled, limits)?;
+        check_status_line_len(filled, buffer.first_line_len(), limits)?;
         if filled.len() >= limits.head_bytes {
             return Err(WireError::HeadTooLong { limit: limits.head_bytes });
         }
@@ -39,7 +39,7 @@ pub(super) fn take(
     };
     let bytes = buffer.filled().get(..len).unwrap_or_default();
     check_start(bytes)?;
-    check_status_line_len(bytes, limits)?;
+    check_status_line_len(bytes, buffer.first_line_len(), limits)?;
     if len > limits.head_bytes {
         return Err(WireError::HeadTooLong { limit: limits.head_bytes });
     }
@@ -68,11 +68,11 @@ fn check_start(bytes: &[u8]) -> Result<(), WireError> {
     }
 }
 
-/// The line end does not count, be it CRLF or LF alone, or half of a CRLF so far.
-fn check_status_line_len(bytes: &[u8], limits: &Limits) -> Result<(), WireError> {
+/// `len` bytes stand before the line feed, or have come so far. The line end does not count, be it
+/// CRLF or LF alone, or half of a CRLF so far.
+fn check_status_line_len(bytes: &[u8], len: usize, limits: &Limits) -> Result<(), WireError> {
     let limit = limits.status_line_bytes;
-    let line = bytes.iter().take(limit.saturating_add(2)).position(|&byte| byte == b'\n');
-    let line = line.and_then(|end| bytes.get(..end)).unwrap_or(bytes);
+    let line = bytes.get(..len).unwrap_or(bytes);
     if line.strip_suffix(b"\r").unwrap_or(line).len() <= limit {
         return Ok(());
     }
