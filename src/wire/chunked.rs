@@ -138,12 +138,12 @@ impl Chunked {
                 None => return bad_size(),
             },
             (State::Extension(size), b'\r') => State::SizeLf(size),
-            // A line feed alone within an extension is where CVE-2025-22871 and its kin began.
-            (State::Extension(_), b'\n' | 0) => return bad_end(),
-            (State::Extension(size), _) => {
+            (State::Extension(size), b'\t' | b' '..=0x7e | 0x80..) => {
                 self.count_extension()?;
                 State::Extension(size)
             }
+            // A line feed alone within an extension is where CVE-2025-22871 and its kin began.
+            (State::Extension(_), _) => return bad_end(),
             (State::SizeLf(0), b'\n') => State::LineStart,
             (State::SizeLf(size), b'\n') => State::Data(size),
             (State::DataCr, b'\r') => State::DataLf,
@@ -295,6 +295,8 @@ mod tests {
             "5\rhello",
             "5;x\nhello",
             "5;x\0\r\nhello",
+            "5;x\x1b\r\nhello",
+            "5;x\x7f\r\nhello",
             "5\r\nhello\n0\r\n\r\n",
             "5\r\nhelloX",
             "5\r\nhello\r0",
