@@ -10,6 +10,8 @@ pub(super) struct Head {
     pub(super) len: usize,
     /// Whether nothing at all is wrong with it.
     pub(super) is_clean: bool,
+    /// Whether each line ends in CRLF and none is folded.
+    is_exact: bool,
     http10: bool,
 }
 
@@ -23,10 +25,12 @@ impl Head {
 pub(super) fn head(bytes: &[u8]) -> Option<Head> {
     let mut lines: Vec<&[u8]> = Vec::new();
     let mut len = 0;
+    let mut is_exact = true;
     loop {
         let rest = &bytes[len..];
         let line = &rest[..rest.iter().position(|&byte| byte == b'\n')?];
         len += line.len() + 1;
+        is_exact &= line.ends_with(b"\r") && !line.starts_with(b" ") && !line.starts_with(b"\t");
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line.is_empty() && !lines.is_empty() {
             break;
@@ -51,6 +55,7 @@ pub(super) fn head(bytes: &[u8]) -> Option<Head> {
     Some(Head {
         status: status.unwrap_or(0),
         is_clean: is_clean(first, lines),
+        is_exact,
         http10: first.starts_with(b"HTTP/1.0"),
         fields: fields.into_iter().map(|(name, value)| (name, text(&value))).collect(),
         len,
@@ -128,33 +133,45 @@ fn latin1(bytes: &[u8]) -> String {
     bytes.iter().map(|&byte| char::from(byte)).collect()
 }
 
-/// The length of a response that says where it ends and lets the connection go on.
+/// The length of a response that says where it ends in the one way that nobody can read otherwise,
+/// and lets the connection go on.
 pub(super) fn persistent_len(to_head: bool, bytes: &[u8]) -> Option<usize> {
     let head = head(bytes)?;
     let rest = &bytes[head.len..];
-    if head.status / 100 == 1 {
-        return Some(head.len + persistent_len(to_head, rest)?);
-    }
     let list = |name: &str| -> Vec<String> {
         let values = head.fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
         let values = values.flat_map(|(_, value)| value.split(','));
         values.map(|value| value.trim().to_ascii_lowercase()).collect()
     };
     let says = |option: &str| list("connection").iter().any(|token| token == option);
-    if says("close") || (head.http10 && !says("keep-alive")) {
+    if !head.is_exact || says("close") || (head.http10 && !says("keep-alive")) {
         return None;
     }
     let (codings, lengths) = (list("transfer-encoding"), list("content-length"));
-    let body = match (&codings[..], &lengths[..]) {
-        _ if to_head || head.status == 204 || head.status == 304 => 0,
-        ([coding], []) if coding == "chunked" => chunked_len(rest)?,
-        ([], [first, others @ ..]) => {
-            let length = first.parse::<usize>().ok()?;
-            others.iter().all(|other| other.parse() == Ok(length)).then_some(length)?
+    let number = |text: &str| text.parse::<u64>().ok().filter(|number| number.to_string() == text);
+    let empty = to_head || matches!(head.status, 204 | 304);
+    let body = match (head.status, &codings[..], &lengths[..]) {
+        (100..200, [], []) => persistent_len(to_head, rest)?,
+        (100..200, ..) => return None,
+        (_, [], []) if empty => 0,
+        (204, [], [length]) if length == "0" => 0,
+        (204, ..) => return None,
+        (205, [], [length]) if length == "0" => 0,
+        (205, ..) if !empty => return None,
+        (_, [coding], []) if coding == "chunked" && !head.http10 => {
+            if empty {
+                0
+            } else {
+                chunked_len(rest)?
+            }
+        }
+        (_, [], [length]) => {
+            let length = number(length)?;
+            if empty { 0 } else { usize::try_from(length).ok()? }
         }
         _ => return None,
     };
-    Some(head.len + body)
+    head.len.checked_add(body)
 }
 
 /// The length of a chunked body, its trailers and all.

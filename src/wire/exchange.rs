@@ -132,7 +132,16 @@ impl Exchange {
     }
 
     fn next_head(&mut self, buffer: &mut Buffer) -> Result<Event, WireError> {
-        let Some(head) = head::take(buffer, &self.limits)? else { return Ok(Event::NeedInput) };
+        let Some((head, lenient)) = head::take(buffer, &self.limits)? else {
+            return Ok(Event::NeedInput);
+        };
+        let (framing, must_close) = framing::decide(self.request, &head)?;
+        if lenient || must_close {
+            self.close = Some(CloseReason::DoubtfulFraming);
+        }
+        if !is_persistent(&head) {
+            self.close = self.close.or(Some(CloseReason::NotPersistent));
+        }
         match head.status {
             101 => return Err(WireError::UnexpectedSwitch),
             100..200 => {
@@ -146,13 +155,9 @@ impl Exchange {
             }
             _ => {}
         }
-        let (framing, must_close) = framing::decide(self.request, &head)?;
-        self.close = match framing {
-            _ if must_close => Some(CloseReason::DoubtfulFraming),
-            Framing::UntilClose => Some(CloseReason::UntilClose),
-            _ if !is_persistent(&head) => Some(CloseReason::NotPersistent),
-            _ => None,
-        };
+        if framing == Framing::UntilClose {
+            self.close = Some(CloseReason::UntilClose);
+        }
         self.body = match framing {
             Framing::None | Framing::Length(0) => Body::None,
             Framing::Length(length) => Body::Length(length),

@@ -138,6 +138,13 @@ fn a_connection_is_closed_for_a_reason() {
         "",
         close(CloseReason::DoubtfulFraming),
     );
+    for doubtful in [
+        "HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nContent-Length: 2\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Length: 2\r\n\r\nok",
+    ] {
+        reads(doubtful, "ok", close(CloseReason::DoubtfulFraming));
+    }
     reads(
         "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 smuggled",
         "ok",
@@ -178,6 +185,18 @@ fn interim_responses_are_passed_over_up_to_the_limit() {
         play(RequestKind::Other, &[many(17).as_bytes()], false).end,
         Err(Class::LimitReached)
     );
+    for interim in [
+        "HTTP/1.1 103 H\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 103 H\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 103 H\nA: b\n\n",
+    ] {
+        let close = Verdict::Close(CloseReason::DoubtfulFraming);
+        reads(&format!("{interim}{last}"), "ok", close);
+    }
+    for interim in ["HTTP/1.1 103 H\r\nConnection: close\r\n\r\n", "HTTP/1.0 100 C\r\n\r\n"] {
+        let close = Verdict::Close(CloseReason::NotPersistent);
+        reads(&format!("{interim}{last}"), "ok", close);
+    }
     fails("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n", Class::Malformed);
 }
 

@@ -19,7 +19,8 @@ pub(crate) struct ResponseHead {
     pub(crate) headers: Headers,
 }
 
-/// Takes a whole head out of the buffer; `None` if it has not come yet.
+/// Takes a whole head out of the buffer; `None` if it has not come yet. With it, whether it was
+/// read with leniency, so that another reader may have read something else.
 ///
 /// The parser sees a head only when its empty line is there, so that a head in a thousand pieces
 /// is parsed once. Before that, only what needs no parser is looked at: whether this can be HTTP
@@ -27,7 +28,7 @@ pub(crate) struct ResponseHead {
 pub(super) fn take(
     buffer: &mut Buffer,
     limits: &Limits,
-) -> Result<Option<ResponseHead>, WireError> {
+) -> Result<Option<(ResponseHead, bool)>, WireError> {
     let Some(len) = buffer.head_len() else {
         let filled = buffer.filled();
         check_start(filled)?;
@@ -51,8 +52,10 @@ pub(super) fn take(
 /// Whether the bytes begin like a status line (RFC 9112 §4), as far as they go. A peer that does
 /// not speak HTTP/1 is known at its first wrong byte, also if it then says nothing more.
 fn check_start(bytes: &[u8]) -> Result<(), WireError> {
-    const START: &[u8; 13] = b"HTTP/1.d ddd ";
+    const START: &[u8; 13] = b"HTTP/1.v ddd ";
     let fits = |(&byte, &wanted): (&u8, &u8)| match wanted {
+        // RFC 9110 §2.5 would read a higher one as 1.1, but there is none and will be none.
+        b'v' => matches!(byte, b'0' | b'1'),
         b'd' => byte.is_ascii_digit(),
         other => byte == other,
     };
@@ -79,9 +82,9 @@ fn check_status_line_len(bytes: &[u8], len: usize, limits: &Limits) -> Result<()
     Err(WireError::StatusLineTooLong { limit })
 }
 
-fn parse(bytes: &[u8], limits: &Limits) -> Result<ResponseHead, WireError> {
+fn parse(bytes: &[u8], limits: &Limits) -> Result<(ResponseHead, bool), WireError> {
     // A line for each field and more is never needed; the stack has room for most heads.
-    let lines = count_lines(bytes)?;
+    let (lines, lenient) = look_at_lines(bytes)?;
     let mut few = [httparse::EMPTY_HEADER; FIELDS_ON_STACK];
     let mut many = Vec::new();
     let slots = if lines <= few.len() {
@@ -95,7 +98,9 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<ResponseHead, WireError> {
     config.allow_obsolete_multiline_headers_in_responses(true);
     let mut parsed = httparse::Response::new(slots);
     match config.parse_response(&mut parsed, bytes) {
-        Ok(Status::Complete(len)) if len == bytes.len() => own(&parsed, bytes, limits),
+        Ok(Status::Complete(len)) if len == bytes.len() => {
+            Ok((own(&parsed, bytes, limits)?, lenient))
+        }
         Err(httparse::Error::TooManyHeaders) => {
             Err(WireError::TooManyFields { limit: limits.head_fields })
         }
@@ -112,22 +117,34 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<ResponseHead, WireError> {
     }
 }
 
-/// How many lines there are. An error if one is folded that frames the message; looked for here,
-/// since the parser does not tell of a fold in front of a value.
-fn count_lines(bytes: &[u8]) -> Result<usize, WireError> {
-    let mut lines: usize = 0;
+/// How many lines there are, and whether one ends in a bare line feed or is folded, which RFC 9112
+/// lets us read (§2.2, §5.2) and lets others read otherwise.
+///
+/// An error if one is folded that frames the message; looked for here, since the parser does not
+/// tell of a fold in front of a value. And if one holds nothing but white space: it is a fold to
+/// some, and the end of the head to those who trim.
+fn look_at_lines(bytes: &[u8]) -> Result<(usize, bool), WireError> {
+    let mut count: usize = 0;
+    let mut lenient = false;
     let mut field: &[u8] = &[];
-    for line in bytes.split(|&byte| byte == b'\n') {
-        lines = lines.saturating_add(1);
+    for line in bytes.split_inclusive(|&byte| byte == b'\n') {
+        count = count.saturating_add(1);
+        lenient |= !line.ends_with(b"\r\n");
         if !matches!(line, [b' ' | b'\t', ..]) {
             field = line;
-        } else if let Some(name) = field.split(|&byte| byte == b':').next()
+            continue;
+        }
+        lenient = true;
+        if line.trim_ascii().is_empty() {
+            return Err(WireError::BadHeaderField(Found::new(line)));
+        }
+        if let Some(name) = field.split(|&byte| byte == b':').next()
             && FRAMING_FIELDS.iter().any(|framing| name.eq_ignore_ascii_case(framing.as_bytes()))
         {
             return Err(WireError::FoldedFraming);
         }
     }
-    Ok(lines)
+    Ok((count, lenient))
 }
 
 /// Copies the head out of the buffer, folded lines unfolded.
@@ -148,7 +165,6 @@ fn own(
     }
     Ok(ResponseHead {
         status,
-        // A higher minor version is read as the highest that we speak (RFC 9110 §2.5).
         version: if minor == 0 { Version::Http10 } else { Version::Http11 },
         reason: parsed.reason.unwrap_or_default().into(),
         headers,
@@ -196,7 +212,7 @@ mod tests {
         let mut buffer = Buffer::new();
         buffer.space(bytes.len().max(1))[..bytes.len()].copy_from_slice(bytes);
         buffer.advance(bytes.len());
-        take(&mut buffer, limits)
+        Ok(take(&mut buffer, limits)?.map(|(head, _)| head))
     }
 
     #[test]
@@ -235,6 +251,7 @@ mod tests {
         }
         for bytes in [
             "HTTP/1.x",
+            "HTTP/1.2",
             "HTTP/1.1  ",
             "HTTP/1.1 2x",
             "HTTP/1.1 20 ",
@@ -266,11 +283,42 @@ mod tests {
             "ä: b",
             "A: \x1b[31m",
             " folded: first",
+            " ",
+            "A: b\r\n ",
+            "A: b\r\n\t\r\nC: d",
+            "A: b\n \t\n",
+            "A: b\r\n c\rd",
+            "A: b\r\n \rc",
+            "A: b\rc\r\n d",
+            "A: b\r\n c\0",
+            "A: b\r\n \x1b",
         ] {
             let bytes = alloc::format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n");
             let error = read(bytes.as_bytes()).err().unwrap_or_else(|| panic!("{field:?} passed"));
             assert!(matches!(error, WireError::BadHeaderField(_)), "{field:?}: {error}");
             assert!(!alloc::format!("{error}").contains(char::is_control), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_another_may_read_otherwise_is_known_to_be_read_with_leniency() {
+        let lenient = |bytes: &[u8]| {
+            let mut buffer = Buffer::new();
+            buffer.space(bytes.len())[..bytes.len()].copy_from_slice(bytes);
+            buffer.advance(bytes.len());
+            take(&mut buffer, &Limits::default()).unwrap().unwrap().1
+        };
+        assert!(!lenient(b"HTTP/1.1 200 OK\r\nA: b\r\n\r\n"));
+        assert!(!lenient(b"HTTP/1.1 200\r\n\r\nbody\n a"));
+        let doubtful: [&[u8]; 5] = [
+            b"HTTP/1.1 200 OK\nA: b\r\n\r\n",
+            b"HTTP/1.1 200 OK\r\nA: b\n\r\n",
+            b"HTTP/1.1 200 OK\r\nA: b\r\n\n",
+            b"HTTP/1.1 200\n\n",
+            b"HTTP/1.1 200 OK\r\nA: b\r\n c\r\n\r\n",
+        ];
+        for bytes in doubtful {
+            assert!(lenient(bytes), "{}", bytes.escape_ascii());
         }
     }
 
@@ -281,7 +329,7 @@ mod tests {
         assert_eq!(head.headers.get("a"), Some("b c d"));
         assert_eq!(head.headers.get("e"), Some("f"));
         for name in ["Content-Length", "transfer-encoding", "Connection"] {
-            for value in ["1\r\n 2", "\r\n 2", "2\r\n\t", "\n\t2"] {
+            for value in ["1\r\n 2", "\r\n 2", "2\r\n\t,", "\n\t2"] {
                 let bytes = alloc::format!("HTTP/1.1 200 OK\r\n{name}: {value}\r\n\r\n");
                 let error = read(bytes.as_bytes()).err();
                 assert_eq!(error, Some(WireError::FoldedFraming), "{name}: {value:?}");
