@@ -134,9 +134,9 @@
 //! | … 000, 099 | 9110 §15: as 5xx | error | error | error | error: status line |
 //! | … 600, 999 | 9110 §15: as 5xx | hello, kept | hello, kept | hello, kept | hello, kept |
 //! | … no digits | §4: invalid | error | error | error | error: status line |
-//! | two spaces, or space and tab, before the status | §4: may be passed over | error | error | error | error: status line |
-//! | a tab before the status | §4: may be passed over | hello, kept | error | error | error: status line |
-//! | no space, or a tab, behind the status | §4: invalid, or may | hello, kept | error | error | error: status line |
+//! | two spaces, or space and tab, before the status | §4: may be skipped | error | error | error | error: status line |
+//! | a tab before the status | §4: may be skipped | hello, kept | error | error | error: status line |
+//! | no space, or a tab, behind the status | §4: invalid; a tab may be skipped | hello, kept | error | error | error: status line |
 //! | no status, or no space before it | §4: invalid | error | error | error | error: status line |
 //! | `http/1.1` in small letters | §2.3: case-sensitive | hello, closed | error | error | error: not HTTP |
 //! | `HTTP/1.2`, `HTTP/1.9` | 9110 §2.5: as 1.1 | error | error | hello, kept | error: status line |
@@ -146,7 +146,7 @@
 //! | `HTTP/2.0` | another protocol | hello, closed | error | hello, kept | error: not HTTP |
 //! | `HTTP/2`, `HTTP/3` | another protocol | hello, closed | error | error | error: not HTTP |
 //! | empty lines before the status line | §2.2: before requests alone | error | hello, kept | error | error: not HTTP |
-//! | a space, a BOM, NUL before it | §4: invalid | error | error | error | error: not HTTP |
+//! | a space, a BOM, NUL before it | §4: invalid; a space may be skipped | error | error | error | error: not HTTP |
 //! | ICY, RTSP | another protocol | error | error | error | error: not HTTP |
 //! | text that is no HTTP/1, then silence | another protocol | error | error | waits | error: not HTTP |
 //! | binary that is no HTTP/1, then silence | another protocol | error | error | error | error: not HTTP |
@@ -163,8 +163,8 @@
 //! | bare CR in a name | §2.2: invalid | error | error | error | error: field |
 //! | other control bytes in a value | 9110 §5.5: may be kept | hello, kept | error | hello, kept | error: field |
 //! | VT, FF in a value | 9110 §5.5: may be kept | hello, kept | error | error | error: field |
-//! | a first line that begins with a space or tab | §2.2: reject, or pass over | hello, kept | error | error | error: field |
-//! | … of nothing but space, or without a colon | §2.2: reject, or pass over | error | error | error | error: field |
+//! | a first line that begins with a space or tab | §2.2: refuse or skip | hello, kept | error | error | error: field |
+//! | … of nothing but space, or without a colon | §2.2: refuse or skip | error | error | error | error: field |
 //! | obs-fold in an ordinary field | §5.2: a space | hello, kept | error | hello, kept | hello, closed |
 //! | obs-fold in `Transfer-Encoding` | §5.2: a space | hello, kept | error | hello, kept | error: fold |
 //! | obs-fold in `Content-Length` | §5.2: a space | hello, kept | error | hello, kept | error: fold |
