@@ -13,16 +13,18 @@ pub fn wire_differential(input: &[u8]) {
 
 /// The differences that are meant to be, and why. The corpus has an input of each name that shows
 /// it.
-pub const DIFFERENCES: [(&str, &str); 15] = [
+pub const DIFFERENCES: [(&str, &str); 17] = [
     // The crate refuses what the other takes.
     ("stricter_empty_line_first", "a response begins with its status line"),
     ("stricter_length_and_coding", "Content-Length and Transfer-Encoding contradict each other"),
     ("stricter_transfer_coding", "chunked is the only one, and stands alone"),
+    ("stricter_content_length", "at most 20 digits"),
     ("stricter_chunk_size", "hex digits: no sign, no white space"),
-    ("stricter_chunk_extension", "no line feed or NUL within"),
+    ("stricter_chunk_extension", "no control byte within"),
     ("stricter_trailer", "a field of token and colon, free of control bytes"),
     ("stricter_interim_responses", "at most 16"),
     ("stricter_switch", "101 was not asked for"),
+    ("stricter_close", "what another reader may take otherwise is the last on its connection"),
     // The crate takes what the other refuses.
     ("other_fold", "RFC 9112 §5.2 has a client read a folded line, as a space"),
     ("other_length_of_no_body", "what a response without a body says of its length is nothing"),
@@ -46,7 +48,7 @@ pub fn difference(input: &[u8]) -> Option<&'static str> {
             (_, Ok(Some(theirs))) if is_chunked_10(theirs, input) => {
                 Some("both_chunked_in_http_10")
             }
-            (Ok(_), Ok(Some(theirs))) => both(theirs),
+            (Ok(_), Ok(Some(theirs))) => both(&ours, theirs, to_head, input),
             (Err(_), Ok(Some(theirs))) => stricter(incoming.fault(), theirs, input),
             (Ok(_), Ok(None) | Err(_)) => other(&ours, input),
         };
@@ -83,9 +85,14 @@ fn is_chunked_10(theirs: &Reading, input: &[u8]) -> bool {
         && plain::final_head(input).is_some_and(|head| head.is_http10())
 }
 
-fn both(theirs: &Reading) -> Option<&'static str> {
+fn both(ours: &Story, theirs: &Reading, to_head: bool, input: &[u8]) -> Option<&'static str> {
     let mut connection = theirs.fields.get_all("connection").iter();
-    connection.any(|value| value.to_str().is_err()).then_some("both_close_beside_text")
+    if connection.any(|value| value.to_str().is_err()) {
+        return Some("both_close_beside_text");
+    }
+    let closed = Reading { is_persistent: false, ..theirs.clone() };
+    let is_doubtful = plain::persistent_len(to_head, input).is_none();
+    (same(ours, &closed) && is_doubtful).then_some("stricter_close")
 }
 
 fn stricter(fault: &str, theirs: &Reading, input: &[u8]) -> Option<&'static str> {
@@ -107,6 +114,13 @@ fn stricter(fault: &str, theirs: &Reading, input: &[u8]) -> Option<&'static str>
             "stricter_transfer_coding",
             !matches!(&codings[..], [coding] if coding.eq_ignore_ascii_case("chunked")),
         ),
+        "BadContentLength" => (
+            "stricter_content_length",
+            lengths
+                .iter()
+                .flat_map(|value| value.split(','))
+                .any(|number| number.trim().len() > 20),
+        ),
         "BadChunkSize" => {
             let is_size = |line: &[u8]| {
                 let size = line.split(|&b| b == b';').next().unwrap_or_default();
@@ -116,7 +130,7 @@ fn stricter(fault: &str, theirs: &Reading, input: &[u8]) -> Option<&'static str>
         }
         "BadChunkEnd" => (
             "stricter_chunk_extension",
-            sizes.iter().any(|line| line.iter().any(|byte| b"\n\r\0".contains(byte))),
+            sizes.iter().any(|line| line.iter().any(|&b| b != b'\t' && b.is_ascii_control())),
         ),
         "BadTrailer" => {
             let is_field = |line: &[u8]| {

@@ -6,7 +6,7 @@ use ureq_proto::client::{Call, RecvBodyResult, RecvResponseResult, SendRequestRe
 use ureq_proto::http::{HeaderMap, Method, Request};
 
 /// A response that is whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Reading {
     pub(super) interim: usize,
     pub(super) status: u16,
