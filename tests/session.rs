@@ -22,6 +22,8 @@ mod coding;
 mod limits;
 #[path = "session/policy.rs"]
 mod policy;
+#[path = "session/unasked.rs"]
+mod unasked;
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -72,12 +74,6 @@ fn is_kept_after(request: impl Fn(String) -> Request, bytes: impl AsRef<[u8]>) -
 
 /// A response like any other.
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
-
-/// Lets a kept connection grow older than what counts as back to back (about a millisecond): not
-/// a way to wait for something, which the scripts' own signals are for.
-fn age() {
-    thread::sleep(Duration::from_millis(10));
-}
 
 /// A time that no test should need.
 fn soon(started: Instant) -> bool {

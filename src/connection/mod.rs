@@ -54,8 +54,6 @@ pub(crate) struct Connection {
     peer: Option<SocketAddr>,
     /// When the last exchange ended; `None` before the first.
     used: Option<Instant>,
-    /// The last read filled all the room it was given, so that more may have come with it.
-    brimful: bool,
 }
 
 impl Connection {
@@ -92,7 +90,7 @@ impl Connection {
         #[cfg(not(feature = "tls-no-provider"))]
         let stream = Stream::Plain(socket);
         debug!("connected to {:?} for {}", peer, target.origin());
-        Ok(Self { stream, buffer: Buffer::new(), peer, used: None, brimful: false })
+        Ok(Self { stream, buffer: Buffer::new(), peer, used: None })
     }
 
     pub(crate) const fn peer(&self) -> Option<SocketAddr> {
@@ -108,12 +106,10 @@ impl Connection {
     /// peer has not closed it. Bytes that arrive before a request was sent can only be a late
     /// word about an earlier one, or an attack; they are never an answer.
     ///
-    /// A connection that was used just now is taken at its word: the look costs system calls, and
-    /// a close that crosses with the request cannot be seen by looking anyway. But not if its last
-    /// read may have left something behind.
-    pub(crate) fn is_fit(&mut self, now: Instant) -> bool {
-        let trusted = self.idle(now) < Duration::from_millis(1) && !self.brimful;
-        self.buffer.is_empty() && (trusted || self.stream.is_quiet())
+    /// Looked for each time, however short the connection was idle: a second response follows the
+    /// first within microseconds, and so does the close of a server that did not announce it.
+    pub(crate) fn is_fit(&mut self) -> bool {
+        self.buffer.is_empty() && self.stream.is_quiet()
     }
 
     /// Sends a request and reads the head of its response.
@@ -264,11 +260,9 @@ impl Connection {
                         && self.buffer.is_empty()
                         && let Some(space) = sink.space(wanted)
                     {
-                        let room = space.len();
                         let count = self.stream.read(space, &patience).map_err(|error| {
                             patience.error(error, Phase::Receiving, ErrorKind::Io, "")
                         })?;
-                        self.brimful = count == room;
                         sink.filled(count);
                         match u64::try_from(count) {
                             Ok(count) if count > 0 => exchange.receive_direct(count)?,
@@ -301,7 +295,6 @@ impl Connection {
 
     fn fill(&mut self, want: usize, phase: Phase, patience: &Patience<'_>) -> Result<usize, Error> {
         let space = self.buffer.space(want);
-        let room = space.len();
         let count = self
             .stream
             .read(space, patience)
@@ -309,7 +302,6 @@ impl Connection {
         if count > 0 {
             patience.flow.answered();
         }
-        self.brimful = count == room;
         self.buffer.advance(count);
         Ok(count)
     }

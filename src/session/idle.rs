@@ -28,7 +28,7 @@ impl Idle {
     pub(super) fn take(&mut self, target: &Target, now: Instant) -> Option<Connection> {
         let place = self.kept.iter().position(|(origin, _)| origin.contains(target))?;
         let (_, mut connection) = self.kept.remove(place);
-        (connection.idle(now) <= self.max_age && connection.is_fit(now)).then_some(connection)
+        (connection.idle(now) <= self.max_age && connection.is_fit()).then_some(connection)
     }
 
     /// Keeps a connection to the target's origin. Those that are too old go, and if there are
