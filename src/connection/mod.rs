@@ -34,7 +34,7 @@ pub(crate) use self::patience::Patience;
 use self::patience::is_close;
 pub use self::policy::AddressPolicy;
 pub use self::resolve::Resolver;
-use self::socket::Socket;
+use self::socket::{Look, Socket};
 use self::stream::Stream;
 use self::times::Times;
 #[cfg(feature = "tls-no-provider")]
@@ -129,6 +129,9 @@ impl Connection {
         let mut times = Times::new(timings);
         patience.flow.begin();
         let mut exchange = Exchange::new(request.kind, limits);
+        if !reused {
+            self.hear_out(patience).map_err(|error| Failure { error, went_stale: false })?;
+        }
         let written = self.write(request, &mut exchange, patience);
         times.lap(|timings| &mut timings.sending);
         let (failed, sent_whole) = match written {
@@ -152,11 +155,26 @@ impl Connection {
         Err(Failure { error, went_stale })
     }
 
+    /// Refuses a peer that speaks before it was asked: what it says answers somebody else's
+    /// request, or none. (A kept connection was looked at before it was chosen.)
+    fn hear_out(&mut self, patience: &Patience<'_>) -> Result<(), Error> {
+        match self.stream.look() {
+            // That the peer has closed is found, and told, where the answer is waited for.
+            Ok(Look::Quiet | Look::Closed) => Ok(()),
+            Ok(Look::Bytes) => {
+                let detail = "bytes came before the request was sent";
+                Err(Error::new(ErrorKind::Protocol, detail).during(Phase::Sending))
+            }
+            Err(error) => Err(patience.error(error, Phase::Sending, ErrorKind::Io, "")),
+        }
+    }
+
     /// Writes the request, unless the peer answers before the end of it.
     ///
-    /// A peer that will not have a large body may answer at once, read no more and keep the
-    /// connection open: whoever only writes then waits for ever. So when writing comes to a stop,
-    /// it is looked whether there is something to read. An interim response is not an answer.
+    /// A peer that will not have a large body may answer at once. It may then read no more and keep
+    /// the connection open: whoever only writes waits for ever. Or it may read on, and be sent all
+    /// of it for nothing. So it is looked whether there is something to read when writing comes to
+    /// a stop, and now and then. An interim response is not an answer.
     fn write(
         &mut self,
         request: Outgoing<'_>,
@@ -169,34 +187,54 @@ impl Connection {
             let error = patience.error(error, Phase::Sending, ErrorKind::Io, detail);
             if closed { Unwritten::Closed(error) } else { Unwritten::Refused(error) }
         };
-        self.stream.write_all(request.head, patience).map_err(failed)?;
-        let mut rest = request.body;
-        let mut pending = false;
-        while pending || !rest.is_empty() {
-            let piece = rest.get(..PIECE_BYTES).unwrap_or(rest);
-            let progress = self.stream.write_for(STALL, piece, patience).map_err(failed)?;
-            if progress.stalled && !self.stream.is_quiet() {
-                let head = self.read_early(exchange, patience);
-                if let Some(head) = head.map_err(Unwritten::Refused)? {
-                    return Ok(Written::Answered(head));
+        let mut unwatched = 0_usize;
+        // A head can be long, too: its URL may have any length.
+        for mut rest in [request.head, request.body] {
+            let mut pending = false;
+            while pending || !rest.is_empty() {
+                if unwatched >= LOOK_BYTES {
+                    unwatched = 0;
+                    if let Some(head) = self.read_early(exchange, patience)? {
+                        return Ok(Written::Answered(head));
+                    }
                 }
+                let piece = rest.get(..PIECE_BYTES).unwrap_or(rest);
+                let progress = self.stream.write_for(STALL, piece, patience).map_err(failed)?;
+                unwatched = match progress.stalled {
+                    true => LOOK_BYTES,
+                    false => unwatched.saturating_add(progress.taken),
+                };
+                rest = rest.get(progress.taken..).unwrap_or_default();
+                pending = progress.pending;
             }
-            rest = rest.get(progress.taken..).unwrap_or_default();
-            pending = progress.pending;
         }
         Ok(Written::Whole)
     }
 
-    /// Reads what has come while the request was still being written.
+    /// Reads what has come while the request was still being written, if anything has.
     fn read_early(
         &mut self,
         exchange: &mut Exchange,
         patience: &Patience<'_>,
-    ) -> Result<Option<Box<ResponseHead>>, Error> {
-        if self.fill(READ_BYTES_HEAD, Phase::Sending, patience)? == 0 {
-            exchange.receive_close().map_err(|error| Error::from(error).during(Phase::Sending))?;
+    ) -> Result<Option<Box<ResponseHead>>, Unwritten> {
+        let refused = |error: Error| Unwritten::Refused(error.during(Phase::Sending));
+        let filled = match self.stream.look() {
+            Ok(Look::Quiet) => return Ok(None),
+            Ok(Look::Bytes | Look::Closed) => self.fill(READ_BYTES_HEAD, Phase::Sending, patience),
+            Err(error) => Err(patience.error(error, Phase::Sending, ErrorKind::Io, "")),
+        };
+        match filled {
+            // No answer can come any more, whatever else is sent.
+            Ok(0) => exchange
+                .receive_close()
+                .map_err(|error| Unwritten::Closed(Error::from(error).during(Phase::Sending)))?,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Closed => {
+                return Err(Unwritten::Closed(error));
+            }
+            Err(error) => return Err(refused(error)),
         }
-        self.next_head(exchange)
+        self.next_head(exchange).map_err(refused)
     }
 
     fn read_head(
@@ -378,9 +416,10 @@ pub(crate) trait Sink {
     }
 }
 
-/// How much of a body is written at a time, and how long that may come to a stop before it is
-/// looked whether the peer has answered.
+/// How much of a request is written at a time, and after how much, or how long a stop, it is looked
+/// whether the peer has answered.
 const PIECE_BYTES: usize = 64 << 10;
+const LOOK_BYTES: usize = 1 << 20;
 const STALL: Duration = Duration::from_millis(50);
 /// How much room a read is given. A head mostly comes whole, with a small body behind it; a large
 /// body that must pass through the buffer is read in larger pieces.

@@ -55,6 +55,7 @@ impl Socket {
         }
     }
 
+    #[cfg(feature = "tls-no-provider")]
     pub(super) fn write(&mut self, bytes: &[u8], patience: &Patience<'_>) -> io::Result<usize> {
         loop {
             let left = patience.left()?;
@@ -82,15 +83,6 @@ impl Socket {
         }
     }
 
-    pub(super) fn write_all(&mut self, bytes: &[u8], patience: &Patience<'_>) -> io::Result<()> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            let written = self.write(rest, patience)?;
-            rest = rest.get(written..).unwrap_or_default();
-        }
-        Ok(())
-    }
-
     /// Writes some bytes; none if none could be written for so long.
     pub(super) fn write_for(
         &mut self,
@@ -116,10 +108,14 @@ impl Socket {
         }
     }
 
-    /// Whether nothing has come. Takes nothing of what has, and does not wait.
-    pub(super) fn is_quiet(&self) -> bool {
-        let found = self.without_waiting(|tcp| tcp.peek(&mut [0]));
-        matches!(found, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    /// What has come. Takes nothing of it, and does not wait.
+    pub(super) fn look(&self) -> io::Result<Look> {
+        match self.without_waiting(|tcp| tcp.peek(&mut [0])) {
+            Ok(0) => Ok(Look::Closed),
+            Ok(_) => Ok(Look::Bytes),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Look::Quiet),
+            Err(error) => Err(error),
+        }
     }
 
     /// Reads what is there, without waiting.
@@ -134,6 +130,15 @@ impl Socket {
         self.tcp.set_nonblocking(false)?;
         found
     }
+}
+
+/// What there is to read, without waiting for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Quiet,
+    Bytes,
+    /// The peer has closed, and nothing came before that.
+    Closed,
 }
 
 /// What came of a write that may stall.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::patience::Patience;
-use super::socket::{Progress, Socket};
+use super::socket::{Look, Progress, Socket};
 
 /// An open stream.
 pub(super) enum Stream {
@@ -22,14 +22,6 @@ impl Stream {
             Self::Plain(socket) => socket.read(into, patience),
             #[cfg(feature = "tls-no-provider")]
             Self::Tls(stream) => stream.read(into, patience),
-        }
-    }
-
-    pub(super) fn write_all(&mut self, bytes: &[u8], patience: &Patience<'_>) -> io::Result<()> {
-        match self {
-            Self::Plain(socket) => socket.write_all(bytes, patience),
-            #[cfg(feature = "tls-no-provider")]
-            Self::Tls(stream) => stream.write_all(bytes, patience),
         }
     }
 
@@ -53,10 +45,15 @@ impl Stream {
     /// Whether nothing has come and the peer has not closed: what an idle connection must be to
     /// be used again. Does not block.
     pub(super) fn is_quiet(&mut self) -> bool {
+        matches!(self.look(), Ok(Look::Quiet))
+    }
+
+    /// What has come. Does not block.
+    pub(super) fn look(&mut self) -> io::Result<Look> {
         match self {
-            Self::Plain(socket) => socket.is_quiet(),
+            Self::Plain(socket) => socket.look(),
             #[cfg(feature = "tls-no-provider")]
-            Self::Tls(stream) => stream.is_quiet(),
+            Self::Tls(stream) => stream.look(),
         }
     }
 

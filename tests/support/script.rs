@@ -97,6 +97,11 @@ impl Script {
         self.step(Step::RequestHead)
     }
 
+    /// Reads so many bytes, and records nothing.
+    pub(crate) fn skip(self, count: usize) -> Self {
+        self.step(Step::Skip(count))
+    }
+
     /// Sends these bytes.
     pub(crate) fn send(self, bytes: impl AsRef<[u8]>) -> Self {
         self.step(Step::Send(bytes.as_ref().to_vec()))
@@ -332,6 +337,7 @@ enum Step {
     Request,
     RequestButOneByte,
     RequestHead,
+    Skip(usize),
     Send(Vec<u8>),
     Drip(Vec<u8>, Duration),
     DripOn(Vec<u8>, Duration),
@@ -427,6 +433,7 @@ impl Player {
                 Step::Request => drop(self.request()?),
                 Step::RequestButOneByte => self.request_but_one_byte()?,
                 Step::RequestHead => self.request_head()?,
+                Step::Skip(count) => self.stream.read_exact(&mut vec![0; *count])?,
                 Step::Send(bytes) => self.stream.write_all(bytes)?,
                 Step::Drip(bytes, pause) => self.drip(bytes, *pause)?,
                 Step::DripOn(bytes, pause) => {

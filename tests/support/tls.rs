@@ -12,7 +12,7 @@ use rustls::{
     HandshakeKind, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
 };
 
-use super::script::{PATIENCE, Recorded, end_of_head, end_of_request};
+use super::script::{Gate, PATIENCE, Recorded, end_of_head, end_of_request};
 
 /// A certificate authority of one test: no other test's settings are equal to those that trust it.
 pub(crate) struct Ca(CertifiedIssuer<'static, KeyPair>);
@@ -192,7 +192,7 @@ impl TlsServer {
     /// The same, listening at this address.
     pub(crate) fn start_at(ip: IpAddr, identity: Identity) -> Self {
         let listener = TcpListener::bind((ip, 0)).expect("a port on loopback");
-        Self::on(listener, identity, rustls::ALL_VERSIONS, Body::Read, None, |request| {
+        Self::on(listener, identity, rustls::ALL_VERSIONS, Manner::default(), |request| {
             Then::Keep.after(super::script::ok(request.target()))
         })
     }
@@ -202,7 +202,7 @@ impl TlsServer {
         identity: Identity,
         answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        Self::with(identity, rustls::ALL_VERSIONS, Body::Read, answer)
+        Self::with(identity, rustls::ALL_VERSIONS, Manner::default(), answer)
     }
 
     /// The same, with these versions of TLS.
@@ -211,7 +211,7 @@ impl TlsServer {
         versions: &[&'static SupportedProtocolVersion],
         answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        Self::with(identity, versions, Body::Read, answer)
+        Self::with(identity, versions, Manner::default(), answer)
     }
 
     /// Answers like [`start`](Self::start), but goes when it has sent this many bytes, of the
@@ -224,7 +224,8 @@ impl TlsServer {
     ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
         let ok = |_: &Recorded| Then::Keep.after(super::script::ok("ok"));
-        Self::on(listener, identity, &[version], Body::Read, Some((bytes, then)), ok)
+        let manner = Manner { cut: Some((bytes, then)), ..Manner::default() };
+        Self::on(listener, identity, &[version], manner, ok)
     }
 
     /// Answers as soon as the head of a request is there, and never reads the rest.
@@ -232,25 +233,31 @@ impl TlsServer {
         identity: Identity,
         answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
     ) -> Self {
-        Self::with(identity, rustls::ALL_VERSIONS, Body::Ignore, answer)
+        let manner = Manner { body: Body::Ignore, ..Manner::default() };
+        Self::with(identity, rustls::ALL_VERSIONS, manner, answer)
+    }
+
+    /// Sends these bytes as soon as a handshake is complete, and then opens the gate.
+    pub(crate) fn speaking_first(identity: Identity, bytes: &'static str, sent: &Gate) -> Self {
+        let manner = Manner { greeting: Some((bytes, sent.clone())), ..Manner::default() };
+        Self::with(identity, rustls::ALL_VERSIONS, manner, |_| Then::Cut.after(""))
     }
 
     fn with(
         identity: Identity,
         versions: &[&'static SupportedProtocolVersion],
-        body: Body,
+        manner: Manner,
         answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
     ) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
-        Self::on(listener, identity, versions, body, None, answer)
+        Self::on(listener, identity, versions, manner, answer)
     }
 
     fn on(
         listener: TcpListener,
         identity: Identity,
         versions: &[&'static SupportedProtocolVersion],
-        body: Body,
-        cut: Option<(usize, Then)>,
+        manner: Manner,
         answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
     ) -> Self {
         // Named, since the tree may hold a second provider.
@@ -264,7 +271,7 @@ impl TlsServer {
         let shared = Arc::new(Shared::default());
         let acceptor = thread::spawn({
             let shared = Arc::clone(&shared);
-            let peer = Peer { config: Arc::new(config), body, cut, answer: Box::new(answer) };
+            let peer = Peer { config: Arc::new(config), manner, answer: Box::new(answer) };
             move || accept_all(&listener, &Arc::new(peer), &shared)
         });
         Self { address, shared, acceptor: Some(acceptor) }
@@ -343,16 +350,26 @@ impl Drop for TlsServer {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+/// How a server is out of the ordinary.
+#[derive(Default)]
+struct Manner {
+    body: Body,
+    /// After how many bytes it stops, and how.
+    cut: Option<(usize, Then)>,
+    /// What it sends unasked, and whom it tells.
+    greeting: Option<(&'static str, Gate)>,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 enum Body {
+    #[default]
     Read,
     Ignore,
 }
 
 struct Peer {
     config: Arc<ServerConfig>,
-    body: Body,
-    cut: Option<(usize, Then)>,
+    manner: Manner,
     answer: Box<dyn Fn(&Recorded) -> Answer + Send + Sync>,
 }
 
@@ -439,11 +456,11 @@ impl io::Write for Wire {
 
 impl Peer {
     fn serve(&self, socket: TcpStream, number: usize, shared: &Shared) -> io::Result<()> {
-        let left = self.cut.map_or(usize::MAX, |(bytes, _)| bytes);
+        let left = self.manner.cut.map_or(usize::MAX, |(bytes, _)| bytes);
         let mut wire = Wire { socket, left, sent: 0 };
         let served = self.talk(&mut wire, number, shared);
         shared.lock().sent.push(wire.sent);
-        if wire.left == 0 && self.cut.is_some_and(|(_, then)| then == Then::Silence) {
+        if wire.left == 0 && self.manner.cut.is_some_and(|(_, then)| then == Then::Silence) {
             return io::copy(&mut wire.socket, &mut io::sink()).map(drop);
         }
         served
@@ -469,6 +486,11 @@ impl Peer {
             }
             state.names.push(stream.conn.server_name().map(str::to_owned));
         }
+        if let Some((bytes, sent)) = &self.manner.greeting {
+            stream.write_all(bytes.as_bytes())?;
+            stream.flush()?;
+            sent.open();
+        }
         let mut stream = BufReader::new(stream);
         loop {
             let request = Recorded { connection: number, raw: self.request(&mut stream)? };
@@ -492,7 +514,7 @@ impl Peer {
                     tls.conn.refresh_traffic_keys().map_err(io::Error::other)?;
                     tls.flush()?;
                 },
-                Then::Silence if self.body == Body::Ignore => {
+                Then::Silence if self.manner.body == Body::Ignore => {
                     let stopped = |state: &mut State| !state.stopped;
                     // Neither the lock nor the outcome matters: the wait is the point.
                     let _ = shared.changed.wait_timeout_while(shared.lock(), PATIENCE, stopped);
@@ -511,7 +533,7 @@ impl Peer {
             }
         }
         let mut piece = vec![0; 1 << 16];
-        while self.body == Body::Read && end_of_request(&raw).is_none() {
+        while self.manner.body == Body::Read && end_of_request(&raw).is_none() {
             let length = stream.read(&mut piece)?;
             if length == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());

@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::ClientConnection;
 
 use crate::connection::patience::Patience;
-use crate::connection::socket::{Progress, Socket};
+use crate::connection::socket::{Look, Progress, Socket};
 
 /// A TLS connection over a socket.
 pub(in crate::connection) struct TlsStream {
@@ -62,21 +62,6 @@ impl TlsStream {
         }
     }
 
-    pub(in crate::connection) fn write_all(
-        &mut self,
-        bytes: &[u8],
-        patience: &Patience<'_>,
-    ) -> io::Result<()> {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            // Takes as much as its buffer has room for.
-            let taken = self.connection.writer().write(rest)?;
-            rest = rest.get(taken..).unwrap_or_default();
-            self.flush(patience).inspect_err(|_| self.deaf = true)?;
-        }
-        Ok(())
-    }
-
     /// Writes some bytes, and gives up when the socket takes none for so long.
     pub(in crate::connection) fn write_for(
         &mut self,
@@ -100,18 +85,22 @@ impl TlsStream {
         Ok(Progress { taken, stalled: self.deaf, pending: self.connection.wants_write() })
     }
 
-    /// Reads what came while the connection was idle, without waiting. Session tickets may; data,
-    /// an alert or a close may not.
-    pub(in crate::connection) fn is_quiet(&mut self) -> bool {
+    /// Reads what came unasked, without waiting. Session tickets may come at any time: a connection
+    /// that has nothing else is quiet.
+    pub(in crate::connection) fn look(&mut self) -> io::Result<Look> {
         loop {
             // First what came with the last read already.
-            match self.connection.process_new_packets() {
-                Ok(state) if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() => {}
-                _ => return false,
+            let state = self.connection.process_new_packets().map_err(invalid)?;
+            if state.plaintext_bytes_to_read() > 0 {
+                return Ok(Look::Bytes);
+            }
+            if state.peer_has_closed() {
+                return Ok(Look::Closed);
             }
             match self.connection.read_tls(&mut WithoutWaiting(&self.socket)) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return true,
-                Ok(0) | Err(_) => return false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Look::Quiet),
+                Err(error) => return Err(error),
+                Ok(0) => return Ok(Look::Closed),
                 Ok(_) => {}
             }
         }
@@ -134,7 +123,7 @@ impl TlsStream {
             Err(error) => {
                 // The alert that tells the peer why; it may have gone already.
                 let _ = self.flush(patience);
-                Err(io::Error::new(io::ErrorKind::InvalidData, error))
+                Err(invalid(error))
             }
         }
     }
@@ -145,6 +134,11 @@ impl TlsStream {
         }
         Ok(())
     }
+}
+
+/// What the peer sent is no TLS, or none that we take.
+fn invalid(error: rustls::Error) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// Lends the socket to `rustls` for one call, with the deadline of the request.
