@@ -223,7 +223,7 @@ impl ParsedUrl {
 
     /// User and password.
     #[must_use]
-    pub fn userinfo(&self) -> Option<(&str, &str)> {
+    pub fn userinfo(&self) -> Option<(&[u8], &[u8])> {
         self.0.userinfo()
     }
 

@@ -24,6 +24,10 @@ mod limits;
 mod policy;
 #[path = "session/unasked.rs"]
 mod unasked;
+#[path = "session/injection.rs"]
+mod injection;
+#[path = "session/urls.rs"]
+mod urls;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -17,7 +17,7 @@ use super::Request;
 pub(crate) struct Target {
     /// Has a host, a scheme of ours, and no user information.
     url: Url,
-    userinfo: Option<(String, String)>,
+    userinfo: Option<(Vec<u8>, Vec<u8>)>,
 }
 
 /// What a connection is opened to and credentials are bound to: scheme, host and port.
@@ -96,9 +96,10 @@ impl Target {
         self.url.scheme() == "https"
     }
 
-    /// The user and password that stood in the URL, percent-decoded.
-    pub(crate) fn userinfo(&self) -> Option<(&str, &str)> {
-        self.userinfo.as_ref().map(|(user, password)| (user.as_str(), password.as_str()))
+    /// The user and password that stood in the URL, percent-decoded: bytes, in whatever charset the
+    /// caller has encoded them.
+    pub(crate) fn userinfo(&self) -> Option<(&[u8], &[u8])> {
+        self.userinfo.as_ref().map(|(user, password)| (user.as_slice(), password.as_slice()))
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -237,9 +238,8 @@ pub(super) fn encode_form<K: AsRef<str>, V: AsRef<str>>(
     url::form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish()
 }
 
-/// Undoes percent-encoding (RFC 3986 §2.1). Bytes that are not UTF-8 become the replacement
-/// character: credentials go out as text.
-fn percent_decode(text: &str) -> String {
+/// Undoes percent-encoding (RFC 3986 §2.1).
+fn percent_decode(text: &str) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {
@@ -253,7 +253,7 @@ fn percent_decode(text: &str) -> String {
         bytes.push(byte);
         rest = after;
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    bytes
 }
 
 fn hex(digit: u8) -> Option<u8> {
@@ -322,8 +322,8 @@ mod tests {
 
     #[test]
     fn user_information_is_taken_out_and_decoded() {
-        let target = target("http://us%40er:p%3Aw%zz@h/");
-        assert_eq!(target.userinfo(), Some(("us@er", "p:w%zz")));
+        let target = target("http://us%40er:p%3Aw%zz%FF@h/");
+        assert_eq!(target.userinfo(), Some((&b"us@er"[..], &b"p:w%zz\xff"[..])));
         assert_eq!(target.as_str(), "http://h/");
         assert!(!format!("{target:?}").contains("us"));
     }
@@ -343,8 +343,9 @@ mod tests {
             assert_eq!((joined.as_str(), joined.userinfo()), (to, None), "{location}");
         }
         let from = target("http://u:p@a/");
-        assert_eq!(from.join("/b").unwrap().userinfo(), Some(("u", "p")));
-        assert_eq!(from.join("http://x:y@a/b").unwrap().userinfo(), Some(("u", "p")));
+        let own = Some((&b"u"[..], &b"p"[..]));
+        assert_eq!(from.join("/b").unwrap().userinfo(), own);
+        assert_eq!(from.join("http://x:y@a/b").unwrap().userinfo(), own);
         assert_eq!(from.join("http://u:p@b/").unwrap().userinfo(), None);
         for location in ["ftp://a/", "file:///etc/passwd", "data:,x", "http://", "\r\nx"] {
             assert!(from.join(location).is_err(), "{location}");

@@ -70,8 +70,8 @@ impl Auth {
 }
 
 /// The field's value for the user information of a URL.
-pub(super) fn from_userinfo((user, password): (&str, &str)) -> String {
-    Auth::basic(user, password).value
+pub(super) fn from_userinfo((user, password): (&[u8], &[u8])) -> String {
+    format!("Basic {}", base64(&[user, b":", password].concat()))
 }
 
 impl fmt::Debug for Auth {
