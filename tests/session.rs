@@ -28,6 +28,8 @@ mod unasked;
 mod injection;
 #[path = "session/urls.rs"]
 mod urls;
+#[path = "session/locations.rs"]
+mod locations;
 
 use std::thread;
 use std::time::{Duration, Instant};

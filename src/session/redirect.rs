@@ -2,7 +2,7 @@
 //! hop or none out.
 
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::{Method, Target};
+use crate::message::{Method, Target, redact};
 use crate::wire::ResponseHead;
 
 /// One exchange in a chain of redirects.
@@ -29,22 +29,25 @@ impl Step {
 ///
 /// # Errors
 ///
-/// Kind `redirect` for a `Location` that is there twice, or leads nowhere that we go: not a URL,
-/// neither `http` nor `https`.
+/// Kind `redirect` for a `Location` that is there twice with different values, or leads nowhere that
+/// we go: not a URL, neither `http` nor `https`.
 pub(super) fn next_step(step: &Step, head: &ResponseHead) -> Result<Option<Step>, Error> {
     if !matches!(head.status, 301..=303 | 307 | 308) {
         return Ok(None);
     }
     let mut locations = head.headers.get_all("location");
-    let Some(location) = locations.next().filter(|location| !location.is_empty()) else {
-        return Ok(None);
-    };
+    let Some(location) = locations.next() else { return Ok(None) };
+    // Twice the same is a proxy's doing, and clear. Of two that differ, also of an empty one and
+    // another, one may be somebody else's.
     if locations.any(|other| other != location) {
         return Err(bad("there is more than one Location, and they differ".into()));
     }
+    if location.is_empty() {
+        return Ok(None);
+    }
     let target = step.target.join(location).map_err(|error| {
-        let shown: String = location.escape_debug().take(200).collect();
-        let shown = if shown.contains('@') { crate::message::redact(&shown) } else { shown };
+        // Cut off only then: a password is told by the `@` behind it.
+        let shown: String = redact(location).chars().take(200).collect();
         bad(format!("Location \"{shown}\": {error}"))
     })?;
     let method = method_after(head.status, &step.method);
@@ -164,6 +167,8 @@ mod tests {
         let error = next_step(&step(Method::GET, "http://a/"), &head(302, &["ftp://u:hunter2@a/"]));
         assert!(!error.unwrap_err().message().contains("hunter2"));
         let error = next_step(&step(Method::GET, "http://a/"), &head(302, &["/b", "/c"]));
+        assert_eq!(error.unwrap_err().kind(), ErrorKind::Redirect);
+        let error = next_step(&step(Method::GET, "http://a/"), &head(302, &["", "/c"]));
         assert_eq!(error.unwrap_err().kind(), ErrorKind::Redirect);
         let twice = next_step(&step(Method::GET, "http://a/"), &head(302, &["/b", "/b"]));
         assert!(twice.unwrap().is_some());
