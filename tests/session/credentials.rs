@@ -1,7 +1,7 @@
 //! Credentials stay home.
 
 use super::*;
-use crate::support::script::{ok, redirect};
+use crate::support::script::{Recorded, ok, redirect};
 use fetchpool::Auth;
 use std::sync::{Arc, Mutex};
 
@@ -260,4 +260,150 @@ fn a_request_can_do_without_the_sessions_auth() {
     });
     session.request(Request::get(server.url("/")).without_header("Authorization")).unwrap();
     assert_eq!(server.request().header("authorization"), None);
+}
+
+/// A way to send a secret along.
+struct Way {
+    name: &'static str,
+    session: fn(&mut SessionConfig),
+    request: fn(Request) -> Request,
+    userinfo: &'static str,
+}
+
+const WAYS: [Way; 10] = {
+    const NONE: Way = Way { name: "", session: |_| {}, request: |r| r, userinfo: "" };
+    const HOME: [&str; 2] = ["http://h.test", "https://localhost"];
+    [
+        Way { name: "field", request: |r| r.header("AUTHORIZATION", "s3cret"), ..NONE },
+        Way { name: "cookie", request: |r| r.header("cookIE", "s3cret"), ..NONE },
+        Way { name: "proxy", request: |r| r.header("proxy-Authorization", "s3cret"), ..NONE },
+        Way { name: "basic", request: |r| r.basic_auth("u", "s3cret"), ..NONE },
+        Way { name: "bearer", request: |r| r.bearer_auth("s3cret"), ..NONE },
+        Way { name: "userinfo", userinfo: "u:s3cret@", ..NONE },
+        Way { name: "session field", session: |c| _ = c.header("cookie", "s3cret"), ..NONE },
+        Way { name: "session key", session: |c| _ = c.header("X-Api-Key", "s3cret"), ..NONE },
+        Way { name: "session auth", session: |c| _ = c.auth(Auth::bearer("s3cret")), ..NONE },
+        Way {
+            name: "bound auth",
+            session: |c| {
+                let auth = Auth::basic("u", "s3cret").for_origin(HOME[0]).for_origin(HOME[1]);
+                _ = c.auth(auth);
+            },
+            ..NONE
+        },
+    ]
+};
+
+/// Whether a request shows who sent it.
+fn shows(request: &Recorded) -> bool {
+    ["authorization", "cookie", "proxy-authorization", "x-api-key"]
+        .iter()
+        .any(|name| request.header(name).is_some())
+}
+
+/// What a server says of a chain whose places have their numbers as paths.
+fn lead_on(chain: &'static [&'static str], status: u16, request: &Recorded) -> Vec<u8> {
+    let number: usize = request.target()[1..].parse().unwrap();
+    chain.get(number + 1).map_or_else(|| ok("there"), |next| redirect(status, next))
+}
+
+#[test]
+fn whatever_is_sent_along_stays_within_the_origin_and_never_comes_back() {
+    let chains: [(&'static [&str], &[bool]); 9] = [
+        (
+            &["http://h.test/0", "http://o.test/1", "http://h.test/2", "/3"],
+            &[true, false, false, false],
+        ),
+        (&["http://h.test/0", "http://h.test:81/1", "http://h.test/2"], &[true, false, false]),
+        (&["http://h.test/0", "http://h.test:443/1", "http://h.test/2"], &[true, false, false]),
+        (&["http://h.test/0", "http://sub.h.test/1", "//h.test/2"], &[true, false, false]),
+        (&["http://h.test/0", "http://test/1", "//h.test/2"], &[true, false, false]),
+        (&["http://h.test/0", "http://h.test./1", "//h.test/2"], &[true, false, false]),
+        (&["http://h.test/0", "http://h.test@o.test/1"], &[true, false]),
+        (&["http://h.test/0", "/1", "//o.test/2", "/3"], &[true, true, false, false]),
+        (
+            &[
+                "http://h.test/0",
+                "http://h.test:80/1",
+                "HTTP://H.TEST/2",
+                "http://%68.test/3",
+                "http://other:pw@h.test/4",
+                "//h.test:/5",
+                "/\\h.test/6",
+            ],
+            &[true; 7],
+        ),
+    ];
+    for way in WAYS {
+        for (number, (chain, expected)) in chains.into_iter().enumerate() {
+            let status = [301, 302, 303, 307, 308][number % 5];
+            let server = Script::site(move |request| lead_on(chain, status, request));
+            let address = server.address();
+            let mut session = session(|config| {
+                config.resolver = Some(Arc::new(move |_: &str, _: u16| Ok(vec![address])));
+                (way.session)(config);
+            });
+            let url = chain[0].replace("://", &format!("://{}", way.userinfo));
+            session.request((way.request)(Request::get(url))).unwrap();
+            let shown: Vec<_> = server.requests().iter().map(shows).collect();
+            assert_eq!(shown, expected, "{}: {chain:?}", way.name);
+            for request in server.requests() {
+                assert!(!request.line().contains("s3cret"), "{}: {}", way.name, request.line());
+            }
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn a_change_of_scheme_and_back_drops_whatever_is_sent_along() {
+    use crate::support::tls::{Ca, Then, TlsServer};
+
+    let ca = Ca::new();
+    let chains: [(&'static [&str], [bool; 3]); 3] = [
+        (
+            &["https://localhost/0", "http://localhost/1", "https://localhost/2"],
+            [true, false, false],
+        ),
+        (&["https://localhost/0", "/1", "//localhost:443/2"], [true; 3]),
+        (&["https://localhost/0", "/1", "http://localhost/2"], [true, true, false]),
+    ];
+    for (chain, expected) in chains {
+        let plain = Script::site(move |request| lead_on(chain, 307, request));
+        let secure = TlsServer::answering(ca.good(), move |request| {
+            Then::Keep.after(lead_on(chain, 307, request))
+        });
+        for way in WAYS {
+            let (at_80, at_443) = (plain.address(), secure.address());
+            let before = (plain.requests().len(), secure.requests().len());
+            let mut session = session(|config| {
+                config.tls.add_root_pem(ca.pem());
+                config.resolver = Some(Arc::new(move |_: &str, port: u16| {
+                    Ok(vec![if port == 443 { at_443 } else { at_80 }])
+                }));
+                (way.session)(config);
+            });
+            let url = chain[0].replace("://", &format!("://{}", way.userinfo));
+            session.request((way.request)(Request::get(url))).unwrap();
+            let plain = plain.requests().split_off(before.0);
+            let mut shown: Vec<_> = secure.requests().split_off(before.1);
+            shown.extend(plain);
+            shown.sort_by_key(Recorded::target);
+            let shown: Vec<_> = shown.iter().map(shows).collect();
+            assert_eq!(shown, expected, "{}: {chain:?}", way.name);
+        }
+    }
+}
+
+/// What is bound to an origin is for the jobs that go there, and not for whoever leads there.
+#[test]
+fn auth_that_is_bound_to_where_a_redirect_leads_does_not_go_along() {
+    let (first, second) = two();
+    let mut session = session(|config| {
+        config.auth(Auth::bearer("s3cret").for_origin(second.origin()));
+    });
+    session.request(first.url("/go")).unwrap();
+    session.request(second.url("/own")).unwrap();
+    let sent: Vec<_> = second.requests().iter().map(shows).collect();
+    assert_eq!((sent, shows(&first.request())), (vec![false, true], false));
 }
