@@ -148,7 +148,7 @@ impl Session {
             return Ok(None);
         }
         if let Some(userinfo) = step.target.userinfo() {
-            return Ok(Some(super::auth::from_userinfo(userinfo)));
+            return super::auth::from_userinfo(userinfo).map(Some);
         }
         match &self.config.auth {
             Some(auth) => Ok(auth.for_target(&step.target)?.map(str::to_owned)),

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::error::Error;
-use crate::message::{InvalidUrl, Origin, REDACTED, Target, base64};
+use crate::error::{Error, ErrorKind, Phase};
+use crate::message::{Origin, REDACTED, Target, base64};
 
 /// Credentials that a session sends with its requests, as the `Authorization` field.
 ///
@@ -25,15 +25,26 @@ pub struct Auth {
     value: String,
     /// Where the credentials may go; everywhere if none is named.
     origins: Vec<Origin>,
-    fault: Option<InvalidUrl>,
+    /// The first thing that was wrong with them: no request may be sent with them.
+    fault: Option<(ErrorKind, String)>,
 }
 
 impl Auth {
-    /// A user and a password, by the Basic scheme (RFC 7617).
+    /// A user and a password, by the Basic scheme (RFC 7617). A user with a colon makes every
+    /// request of the session fail: the server would read another user and another password.
     #[must_use]
     pub fn basic(user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
-        let pair = format!("{}:{}", user.as_ref(), password.as_ref());
-        Self::value(format!("Basic {}", base64(pair.as_bytes())))
+        let (user, password) = (user.as_ref().as_bytes(), password.as_ref().as_bytes());
+        match basic(user, password) {
+            Some(value) => Self::value(value),
+            None => Self {
+                fault: Some((
+                    ErrorKind::InvalidRequest,
+                    format!("the user of Auth::basic {COLON}"),
+                )),
+                ..Self::value(String::new())
+            },
+        }
     }
 
     /// A token, by the Bearer scheme (RFC 6750).
@@ -53,15 +64,17 @@ impl Auth {
     pub fn for_origin(mut self, url: impl AsRef<str>) -> Self {
         match Origin::parse(url.as_ref()) {
             Ok(origin) => self.origins.push(origin),
-            Err(error) => self.fault = Some(error),
+            Err(error) => {
+                self.fault.get_or_insert((ErrorKind::InvalidUrl, error.to_string()));
+            }
         }
         self
     }
 
     /// The field's value for a request to this target, if the credentials go there.
     pub(super) fn for_target(&self, target: &Target) -> Result<Option<&str>, Error> {
-        if let Some(fault) = &self.fault {
-            return Err(Error::from(fault.clone()));
+        if let Some((kind, detail)) = &self.fault {
+            return Err(Error::new(*kind, detail.clone()).during(Phase::Setup));
         }
         let bound = !self.origins.is_empty();
         let goes = !bound || self.origins.iter().any(|origin| origin.contains(target));
@@ -70,9 +83,18 @@ impl Auth {
 }
 
 /// The field's value for the user information of a URL.
-pub(super) fn from_userinfo((user, password): (&[u8], &[u8])) -> String {
-    format!("Basic {}", base64(&[user, b":", password].concat()))
+pub(super) fn from_userinfo((user, password): (&[u8], &[u8])) -> Result<String, Error> {
+    let fault = || Error::new(ErrorKind::InvalidUrl, format!("the user in the URL {COLON}"));
+    basic(user, password).ok_or_else(|| fault().during(Phase::Setup))
 }
+
+/// `None` for a user with a colon.
+fn basic(user: &[u8], password: &[u8]) -> Option<String> {
+    let pair = || [user, b":", password].concat();
+    (!user.contains(&b':')).then(|| format!("Basic {}", base64(&pair())))
+}
+
+const COLON: &str = "holds a colon (RFC 7617 section 2)";
 
 impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::support::script::{Recorded, ok, redirect};
-use fetchpool::Auth;
+use fetchpool::{Auth, Phase};
 use std::sync::{Arc, Mutex};
 
 const SECRET: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
@@ -260,6 +260,26 @@ fn a_request_can_do_without_the_sessions_auth() {
     });
     session.request(Request::get(server.url("/")).without_header("Authorization")).unwrap();
     assert_eq!(server.request().header("authorization"), None);
+}
+
+/// RFC 7617 §2: the server would read `us` with the password `er:s3cret`.
+#[test]
+fn a_user_with_a_colon_is_refused_however_it_is_given() {
+    let server = unused();
+    let mut config = SessionConfig::new();
+    config.auth(Auth::basic("us:er", "s3cret"));
+    let mut with_auth = Session::new(config).unwrap();
+    let in_url = server.url("/").replace("://", "://us%3Aer:s3cret@");
+    for (result, kind) in [
+        (with_auth.request(server.url("/")), ErrorKind::InvalidRequest),
+        (fetch(Request::get(server.url("/")).basic_auth("us:er", "p")), ErrorKind::InvalidRequest),
+        (fetch(in_url), ErrorKind::InvalidUrl),
+    ] {
+        let error = result.unwrap_err();
+        assert_eq!((error.kind(), error.phase()), (kind, Some(Phase::Setup)), "{error}");
+        assert!(error.message().contains("colon"), "{}", error.message());
+    }
+    assert_eq!(server.connections(), 0);
 }
 
 /// A way to send a secret along.
