@@ -72,7 +72,7 @@ fn a_server_that_speaks_first_over_tls_has_answered_nothing() {
     use crate::support::tls::{Ca, TlsServer};
 
     let (ca, sent) = (Ca::new(), Gate::new());
-    let server = TlsServer::speaking_first(ca.good(), EVIL, &sent);
+    let server = TlsServer::speaking_first(ca.good(), 2, EVIL, &sent);
     let mut session = session(|config| {
         config.tls.add_root_pem(ca.pem());
         config.observer = Some(Arc::new(HoldsUp { place: "tls", until: sent.clone() }));
@@ -81,6 +81,26 @@ fn a_server_that_speaks_first_over_tls_has_answered_nothing() {
     assert_eq!((error.kind(), error.fault()), (ErrorKind::Protocol, Fault::Peer), "{error}");
     assert!(server.is_idle());
     assert!(server.requests().is_empty());
+}
+
+/// Tickets may come at any time and are no answer; but looking for one must come to an end.
+#[cfg(feature = "tls")]
+#[test]
+fn a_few_session_tickets_are_read_over_and_a_flood_of_them_is_not() {
+    use crate::support::tls::{Ca, TlsServer};
+
+    let ca = Ca::new();
+    for (tickets, fault) in [(0, Fault::Network), (40, Fault::Network), (2_000, Fault::Peer)] {
+        let sent = Gate::new();
+        let server = TlsServer::speaking_first(ca.good(), tickets, "", &sent);
+        let mut session = session(|config| {
+            config.tls.add_root_pem(ca.pem());
+            config.observer = Some(Arc::new(HoldsUp { place: "tls", until: sent.clone() }));
+        });
+        // This server closes when it is asked: whoever hears of that has asked.
+        let error = session.request(server.url("/")).unwrap_err();
+        assert_eq!(error.fault(), fault, "{tickets} tickets: {error}");
+    }
 }
 
 #[test]

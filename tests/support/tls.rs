@@ -237,9 +237,16 @@ impl TlsServer {
         Self::with(identity, rustls::ALL_VERSIONS, manner, answer)
     }
 
-    /// Sends these bytes as soon as a handshake is complete, and then opens the gate.
-    pub(crate) fn speaking_first(identity: Identity, bytes: &'static str, sent: &Gate) -> Self {
-        let manner = Manner { greeting: Some((bytes, sent.clone())), ..Manner::default() };
+    /// Sends so many session tickets and these bytes as soon as a handshake is complete, and then
+    /// opens the gate.
+    pub(crate) fn speaking_first(
+        identity: Identity,
+        tickets: usize,
+        bytes: &'static str,
+        sent: &Gate,
+    ) -> Self {
+        let greeting = Some(Greeting { tickets, bytes, sent: sent.clone() });
+        let manner = Manner { greeting, ..Manner::default() };
         Self::with(identity, rustls::ALL_VERSIONS, manner, |_| Then::Cut.after(""))
     }
 
@@ -261,12 +268,15 @@ impl TlsServer {
         answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
     ) -> Self {
         // Named, since the tree may hold a second provider.
-        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
             .expect("versions that ring has")
             .with_no_client_auth()
             .with_single_cert(identity.chain, identity.key)
             .expect("a key for its certificate");
+        if let Some(greeting) = &manner.greeting {
+            config.send_tls13_tickets = greeting.tickets;
+        }
         let address = listener.local_addr().expect("an address");
         let shared = Arc::new(Shared::default());
         let acceptor = thread::spawn({
@@ -356,8 +366,14 @@ struct Manner {
     body: Body,
     /// After how many bytes it stops, and how.
     cut: Option<(usize, Then)>,
-    /// What it sends unasked, and whom it tells.
-    greeting: Option<(&'static str, Gate)>,
+    greeting: Option<Greeting>,
+}
+
+/// What is sent before anything is asked.
+struct Greeting {
+    tickets: usize,
+    bytes: &'static str,
+    sent: Gate,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -486,7 +502,7 @@ impl Peer {
             }
             state.names.push(stream.conn.server_name().map(str::to_owned));
         }
-        if let Some((bytes, sent)) = &self.manner.greeting {
+        if let Some(Greeting { bytes, sent, .. }) = &self.manner.greeting {
             stream.write_all(bytes.as_bytes())?;
             stream.flush()?;
             sent.open();
