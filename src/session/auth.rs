@@ -65,7 +65,7 @@ impl Auth {
         match Origin::parse(url.as_ref()) {
             Ok(origin) => self.origins.push(origin),
             Err(error) => {
-                self.fault.get_or_insert((ErrorKind::InvalidUrl, error.to_string()));
+                self.fault.get_or_insert_with(|| (ErrorKind::InvalidUrl, error.to_string()));
             }
         }
         self
