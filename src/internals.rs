@@ -242,14 +242,15 @@ pub fn redirects(first: &str, locations: &[&str]) -> Option<Vec<(ParsedUrl, bool
     Some(steps.into_iter().map(|(target, credentials)| (ParsedUrl(target), credentials)).collect())
 }
 
-/// Decodes a body of this `Content-Encoding` that comes in these pieces to at most `cap` bytes;
-/// nothing, if that is no coding that is undone.
+/// Decodes a body of this `Content-Encoding` that comes in these pieces to at most `cap` bytes, and
+/// past the first mebibyte at most `ratio` for each byte; nothing, if that is no coding that is
+/// undone.
 ///
 /// # Errors
 ///
 /// The kind of error that the session gives.
-pub fn decode(coding: &str, pieces: &[&[u8]], cap: u64) -> Result<Vec<u8>, ErrorKind> {
-    let limits = Limits { body_bytes: cap, ..Limits::default() };
+pub fn decode(coding: &str, pieces: &[&[u8]], cap: u64, ratio: u32) -> Result<Vec<u8>, ErrorKind> {
+    let limits = Limits { body_bytes: cap, decompression_ratio: ratio, ..Limits::default() };
     crate::session::internals::decode(coding, pieces, &limits).map_err(|error| error.kind())
 }
 

@@ -35,7 +35,7 @@ pub fn session_redirect(input: &[u8]) {
     }
 }
 
-/// A body, its `Content-Encoding` in the first line: what comes out keeps to the limit, and is the
+/// A body, its `Content-Encoding` in the first line: what comes out keeps to the limits, and is the
 /// same, or an error, at any cut.
 pub fn session_coding(input: &[u8]) {
     let Some(line) = input.iter().position(|&byte| byte == b'\n') else { return };
@@ -44,16 +44,23 @@ pub fn session_coding(input: &[u8]) {
     if coding.len() > 80 || coding.bytes().any(|byte| !(b' '..=b'~').contains(&byte)) {
         return;
     }
-    let whole = decode(coding, &[body], CAP);
-    if let Ok(decoded) = &whole {
-        assert!(decoded.len() as u64 <= CAP, "{} bytes", decoded.len());
-    }
-    for cut in [7, 1 + body.len() / 2, 1 + body.len() / 64] {
-        let cut_up = decode(coding, &body.chunks(cut).collect::<Vec<_>>(), CAP);
-        // Which of two faults is met first is a matter of the cut.
-        assert_eq!(cut_up.as_ref().ok(), whole.as_ref().ok(), "in pieces of {cut}: {cut_up:?}");
+    for (cap, ratio) in CAPS {
+        let whole = decode(coding, &[body], cap, ratio);
+        if let Ok(decoded) = &whole {
+            let most = cap.min(FREE.max(u64::from(ratio) * body.len() as u64));
+            assert!(decoded.len() as u64 <= most, "{} bytes at {cap}, {ratio}", decoded.len());
+        }
+        for cut in [1, 7, 1 + body.len() / 2, 1 + body.len() / 64] {
+            let cut_up = decode(coding, &body.chunks(cut).collect::<Vec<_>>(), cap, ratio);
+            // Which of two faults is met first is a matter of the cut.
+            let (cut_up, whole) = (cut_up.as_ref().ok(), whole.as_ref().ok());
+            assert!(cut_up == whole, "in pieces of {cut} at {cap}, {ratio}");
+        }
     }
 }
 
-/// Low enough to be reached, and below the first mebibyte, from where on the ratio counts too.
-const CAP: u64 = 64 << 10;
+/// Limits that are low enough to be reached, each with a ratio: below the first mebibyte, and past
+/// it, from where on the ratio counts.
+const CAPS: [(u64, u32); 3] = [(64 << 10, 1000), (5 << 19, 1000), (5 << 19, 200)];
+/// What may come out at any ratio.
+const FREE: u64 = 1 << 20;

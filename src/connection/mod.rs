@@ -291,7 +291,14 @@ impl Connection {
         loop {
             match exchange.next_event(&mut self.buffer)? {
                 Event::End => return Ok(()),
-                Event::Data(count) => sink.data(self.buffer.take(count))?,
+                Event::Data(count) => {
+                    let mut bytes = self.buffer.take(count);
+                    while sink.data(&mut bytes)? {
+                        pause(sink, &self.stream, &mut patience)?;
+                        // A few bytes may be much work.
+                        patience.check(Phase::Decoding)?;
+                    }
+                }
                 Event::NeedInput => {
                     let wanted = usize::try_from(exchange.direct()).unwrap_or(usize::MAX);
                     if wanted > 0
@@ -315,12 +322,7 @@ impl Connection {
                     return Err(Error::new(ErrorKind::Protocol, "a second head in the response"));
                 }
             }
-            let paused = sink.pause(&patience)?;
-            if !paused.is_zero() {
-                // What was waited for meanwhile was something else.
-                patience.interrupt.watch_socket(self.stream.tcp());
-                patience = patience.after_pause(paused);
-            }
+            pause(sink, &self.stream, &mut patience)?;
         }
     }
 
@@ -343,6 +345,17 @@ impl Connection {
         self.buffer.advance(count);
         Ok(count)
     }
+}
+
+/// Lets the sink wait for memory.
+fn pause(sink: &mut dyn Sink, stream: &Stream, patience: &mut Patience<'_>) -> Result<(), Error> {
+    let paused = sink.pause(patience)?;
+    if !paused.is_zero() {
+        // What was waited for meanwhile was something else.
+        patience.interrupt.watch_socket(stream.tcp());
+        *patience = patience.after_pause(paused);
+    }
+    Ok(())
 }
 
 impl fmt::Debug for Connection {
@@ -393,8 +406,9 @@ pub(crate) struct Failure {
 
 /// Where a body goes.
 pub(crate) trait Sink {
-    /// Takes some bytes of the body.
-    fn data(&mut self, bytes: &[u8]) -> Result<(), Error>;
+    /// Takes some bytes in front of these, which are body. Whether it is to be called again, with
+    /// the rest, before the next ones: it does a little work at a time.
+    fn data(&mut self, bytes: &mut &[u8]) -> Result<bool, Error>;
 
     /// Room of at most `wanted` bytes to read the body's next bytes into, past every buffer;
     /// `None` if the bytes must pass through [`data`](Self::data).

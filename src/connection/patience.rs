@@ -44,6 +44,17 @@ impl Patience<'_> {
         Ok([left, batch, flow].into_iter().flatten().min())
     }
 
+    /// An error if the time is over or the request is cancelled, for what is work of ours and moves
+    /// no bytes.
+    pub(super) fn check(&self, phase: Phase) -> Result<(), Error> {
+        let now = Instant::now();
+        self.check_interrupt()
+            .and_then(|()| self.deadline.left(now).map_err(expired))
+            .and_then(|_| self.batch.left(now).map_err(expired))
+            .map(drop)
+            .map_err(|error| self.error(error, phase, ErrorKind::Io, ""))
+    }
+
     /// The time left for a wait that is ours and not the peer's: only what all requests have
     /// together counts.
     pub(crate) fn left_for_pause(&self) -> Result<Option<Duration>, Error> {

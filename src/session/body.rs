@@ -53,17 +53,62 @@ impl<'a> Collect<'a> {
     pub(super) fn finish(mut self) -> Result<Vec<u8>, Error> {
         if let Some(decoder) = self.decoder {
             decoder.finish()?;
-        } else {
-            self.bytes.truncate(self.filled);
         }
+        self.bytes.truncate(self.filled);
         Ok(self.bytes)
+    }
+
+    /// How many bytes may come at once. What has to be asked for comes no faster than that: one
+    /// read may bring megabytes.
+    fn most(&self) -> usize {
+        match self.allowance {
+            Some(_) => self.allowed.saturating_add(ALLOWANCE_BYTES).saturating_sub(self.filled),
+            None => usize::MAX,
+        }
+    }
+
+    /// Makes room for more bytes, at least one; but one more than the limit at most, which is how
+    /// it shows that there are too many.
+    fn make_room(&mut self, more: usize) {
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX).saturating_add(1);
+        let end = self.filled.saturating_add(more).min(limit);
+        if end > self.bytes.capacity() {
+            // Twice as much, so that a long body is not moved for every piece of it.
+            let room = end.max(self.bytes.capacity().saturating_mul(2)).min(limit);
+            self.bytes.reserve_exact(room.saturating_sub(self.bytes.len()));
+        }
+        if end > self.bytes.len() {
+            self.bytes.resize(end, 0);
+        }
+    }
+
+    fn decode(&mut self, bytes: &mut &[u8]) -> Result<bool, Error> {
+        self.make_room(self.filled.clamp(SMALL_BYTES, ALLOWANCE_BYTES));
+        let most = self.most();
+        let Some(decoder) = &mut self.decoder else { return Ok(false) };
+        let end = self.bytes.len().min(self.filled.saturating_add(most));
+        let room = self.bytes.get_mut(self.filled..end).unwrap_or_default();
+        let (made, more) = decoder.push(bytes, room)?;
+        self.filled = self.filled.saturating_add(made);
+        if u64::try_from(self.filled).is_ok_and(|filled| filled > self.limit) {
+            return Err(too_large(self.limit));
+        }
+        Ok(more)
+    }
+}
+
+#[cfg(test)]
+impl Collect<'_> {
+    /// The bytes that are held for the body.
+    pub(super) const fn memory(&self) -> usize {
+        self.bytes.capacity()
     }
 }
 
 impl Sink for Collect<'_> {
-    fn data(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        if let Some(decoder) = &mut self.decoder {
-            return decoder.push(bytes, &mut self.bytes, self.limit);
+    fn data(&mut self, bytes: &mut &[u8]) -> Result<bool, Error> {
+        if self.decoder.is_some() {
+            return self.decode(bytes);
         }
         let end = self.filled.saturating_add(bytes.len());
         if u64::try_from(end).is_ok_and(|end| end > self.limit) {
@@ -77,7 +122,8 @@ impl Sink for Collect<'_> {
             }
         }
         self.filled = end;
-        Ok(())
+        *bytes = &[];
+        Ok(false)
     }
 
     fn space(&mut self, wanted: usize) -> Option<&mut [u8]> {
@@ -91,11 +137,7 @@ impl Sink for Collect<'_> {
                 wanted.min(self.filled.max(SMALL_BYTES)).min(limit.saturating_sub(self.filled));
             self.bytes.resize(self.filled.saturating_add(more), 0);
         }
-        // What has to be asked for is read no faster than that: one read may bring megabytes.
-        let most = match self.allowance {
-            Some(_) => self.allowed.saturating_add(ALLOWANCE_BYTES).saturating_sub(self.filled),
-            None => usize::MAX,
-        };
+        let most = self.most();
         let room = self.bytes.get_mut(self.filled..)?;
         let end = room.len().min(wanted).min(most);
         room.get_mut(..end).filter(|room| !room.is_empty())
@@ -103,12 +145,11 @@ impl Sink for Collect<'_> {
 
     fn pause(&mut self, patience: &Patience<'_>) -> Result<Duration, Error> {
         let Some(allowance) = self.allowance else { return Ok(Duration::ZERO) };
-        let have = if self.decoder.is_some() { self.bytes.len() } else { self.filled };
-        let more = have.saturating_sub(self.allowed);
+        let more = self.filled.saturating_sub(self.allowed);
         if more < ALLOWANCE_BYTES {
             return Ok(Duration::ZERO);
         }
-        self.allowed = have;
+        self.allowed = self.filled;
         allowance.take(u64::try_from(more).unwrap_or(u64::MAX), patience)
     }
 
@@ -135,11 +176,12 @@ impl Discard {
 }
 
 impl Sink for Discard {
-    fn data(&mut self, bytes: &[u8]) -> Result<(), Error> {
+    fn data(&mut self, bytes: &mut &[u8]) -> Result<bool, Error> {
         match self.left.checked_sub(bytes.len()) {
             Some(left) => {
                 self.left = left;
-                Ok(())
+                *bytes = &[];
+                Ok(false)
             }
             None => Err(Error::new(ErrorKind::TooLarge, "the body of a redirect is not read on")),
         }

@@ -3,7 +3,8 @@
 //! A coded body is a program that the server writes and we run: a kilobyte can ask for a gigabyte
 //! of zeros. So every byte that comes out is counted before the next ones are asked for, against
 //! the limit on the body and, past the first mebibyte, against the bytes that went in; and that at
-//! each stage of a stack of codings, not only at the last.
+//! each stage of a stack of codings, not only at the last. And it is asked for a little at a time,
+//! so that meanwhile a deadline is kept, and memory asked for before it is taken.
 
 #[cfg(feature = "gzip")]
 mod gzip;
@@ -11,6 +12,8 @@ mod gzip;
 mod member;
 #[cfg(not(feature = "gzip"))]
 mod none;
+#[cfg(feature = "gzip")]
+mod stage;
 
 #[cfg(feature = "gzip")]
 pub(super) use self::gzip::Decoder;

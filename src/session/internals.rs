@@ -1,7 +1,9 @@
 //! What the fuzzers see of this floor: its pure parts, driven without a socket.
 
+use super::body::Collect;
 use super::coding::Decoder;
 use super::redirect::{Step, next_step};
+use crate::connection::Sink as _;
 use crate::error::Error;
 use crate::message::{Headers, Method, Target, Version};
 use crate::wire::{Limits, ResponseHead};
@@ -25,12 +27,14 @@ pub(crate) fn redirects(first: Target, locations: &[&str]) -> Vec<(Target, bool)
 pub(crate) fn decode(coding: &str, pieces: &[&[u8]], limits: &Limits) -> Result<Vec<u8>, Error> {
     let head = head("Content-Encoding", coding);
     let decoder = head.map_or(Ok(None), |head| Decoder::for_head(&head, limits))?;
-    let Some(mut decoder) = decoder else { return Ok(Vec::new()) };
-    let mut out = Vec::new();
-    for piece in pieces {
-        decoder.push(piece, &mut out, limits.body_bytes)?;
+    if decoder.is_none() {
+        return Ok(Vec::new());
     }
-    decoder.finish().map(|()| out)
+    let mut sink = Collect::new(decoder, None, limits, None)?;
+    for mut piece in pieces.iter().copied() {
+        while sink.data(&mut piece)? {}
+    }
+    sink.finish()
 }
 
 /// A redirect with one field, if that can be.

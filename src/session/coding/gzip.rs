@@ -1,8 +1,6 @@
-//! gzip (RFC 1952) and deflate (RFC 1950, RFC 1951) bodies.
+//! A body under one or more of gzip and deflate, and what may come out of it.
 
-use flate2::{Decompress, FlushDecompress, Status};
-
-use super::member::{Member, Part};
+use super::stage::Stage;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::session::body::too_large;
 use crate::wire::{Limits, ResponseHead};
@@ -11,9 +9,11 @@ use crate::wire::{Limits, ResponseHead};
 pub(crate) struct Decoder {
     /// Outermost first: what was applied last is undone first.
     stages: Vec<Stage>,
-    /// Bytes that came over the wire.
+    caps: Caps,
+    /// Bytes of the body that went in.
     taken: u64,
-    ratio: u64,
+    /// All that they are has come out.
+    drained: bool,
 }
 
 impl Decoder {
@@ -30,9 +30,9 @@ impl Decoder {
         for name in fields.flat_map(|value| value.split(',')).map(str::trim) {
             let is = |known: &str| name.eq_ignore_ascii_case(known);
             if is("gzip") || is("x-gzip") {
-                stages.push(Stage::new(Form::Gzip(Member::new())));
+                stages.push(Stage::gzip());
             } else if is("deflate") {
-                stages.push(Stage::new(Form::Unknown(Vec::new())));
+                stages.push(Stage::deflate());
             } else if !is("identity") && !name.is_empty() {
                 return Ok(None);
             }
@@ -46,227 +46,113 @@ impl Decoder {
             }
         }
         stages.reverse();
-        let ratio = u64::from(limits.decompression_ratio);
-        Ok((!stages.is_empty()).then_some(Self { stages, taken: 0, ratio }))
+        let caps = Caps { body: limits.body_bytes, ratio: u64::from(limits.decompression_ratio) };
+        Ok((!stages.is_empty()).then_some(Self { stages, caps, taken: 0, drained: true }))
     }
 
-    /// Decodes some bytes of the body onto the end of `out`, which never gets longer than `limit`.
+    /// Decodes some bytes in front of the input into the room: how many came out, and whether
+    /// there is more to come of this input. It is a little work at a time, so that the caller can
+    /// look at the clock in between.
     pub(crate) fn push(
         &mut self,
-        input: &[u8],
-        out: &mut Vec<u8>,
-        limit: u64,
-    ) -> Result<(), Error> {
-        self.taken = self.taken.saturating_add(len(input));
-        let caps = Caps { limit, ratio: self.ratio, taken: self.taken };
-        run(&mut self.stages, input, out, caps)
+        input: &mut &[u8],
+        room: &mut [u8],
+    ) -> Result<(usize, bool), Error> {
+        // Nothing more goes in before all has come out: what a byte becomes is then the same
+        // wherever the input was cut, and so is the ratio.
+        let share = if self.drained { self.share(input.len()) } else { 0 };
+        let (mut now, _) = input.split_at_checked(share).unwrap_or_default();
+        let (made, more) = run(&mut self.stages, &mut now, room)?;
+        let used = share.saturating_sub(now.len());
+        *input = input.get(used..).unwrap_or_default();
+        self.taken = self.taken.saturating_add(u64::try_from(used).unwrap_or(u64::MAX));
+        self.drained = !more;
+        self.caps.check(&self.stages, self.taken)?;
+        Ok((made, more || !input.is_empty()))
+    }
+
+    /// How many bytes may go in at once: as many as can break no cap on the way, whatever they
+    /// hold, or else one, behind which the caps are looked at. So it does not matter for the ratio
+    /// how many of them come together.
+    fn share(&self, available: usize) -> usize {
+        let most = u32::try_from(self.stages.len()).ok();
+        let most = most.and_then(|stages| MOST_OF_A_BYTE.checked_pow(stages)).unwrap_or(u64::MAX);
+        let made = self.stages.iter().map(Stage::made).max().unwrap_or_default();
+        let safe = self.caps.by_ratio(self.taken).saturating_sub(made) / most;
+        usize::try_from(safe).unwrap_or(usize::MAX).max(1).min(available)
     }
 
     /// The body is over. An error if a coded body is not: a part is never handed over as a whole.
     /// A body of no bytes at all is empty in any coding.
     pub(crate) fn finish(&self) -> Result<(), Error> {
-        match self.stages.iter().find(|stage| stage.started && !stage.is_complete()) {
-            Some(stage) if self.taken > 0 => {
-                Err(bad(format!("the {} body ends before its end", stage.name())))
+        match self.stages.iter().find(|stage| stage.is_broken_off()) {
+            Some(stage) => {
+                let detail = format!("the {} body ends before its end", stage.name());
+                Err(Error::new(ErrorKind::Decode, detail).during(Phase::Decoding))
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 }
 
-/// What may come out, at every stage.
-#[derive(Clone, Copy)]
+/// Lets one stage do a piece of its work: how many bytes came out of the last one, and whether
+/// there is more to come of this input.
+fn run(stages: &mut [Stage], input: &mut &[u8], room: &mut [u8]) -> Result<(usize, bool), Error> {
+    match stages.split_first_mut() {
+        None => Ok((0, false)),
+        Some((last, [])) => last.step(input, room),
+        Some((stage, inner)) => {
+            // What has come out goes on before more comes out.
+            let mut piece = stage.piece();
+            let (made, more) = run(inner, &mut piece, room)?;
+            let left = piece.len();
+            stage.keep(left);
+            if more || made > 0 {
+                return Ok((made, true));
+            }
+            let more = stage.refill(input)?;
+            Ok((0, more || !stage.piece().is_empty()))
+        }
+    }
+}
+
+/// What may come out.
 struct Caps {
-    limit: u64,
+    /// Of the last stage. Who gives the room sees to that.
+    body: u64,
+    /// For each byte that went in, of any stage.
     ratio: u64,
-    taken: u64,
 }
 
 impl Caps {
-    fn check(&self, made: u64) -> Result<(), Error> {
-        if made > self.limit {
-            return Err(too_large(self.limit));
+    fn check(&self, stages: &[Stage], taken: u64) -> Result<(), Error> {
+        let Some((_, outer)) = stages.split_last() else { return Ok(()) };
+        // What is coded may be larger than what it becomes, but not by much.
+        if outer.iter().any(|stage| stage.made() > self.body.saturating_add(FREE_BYTES)) {
+            return Err(too_large(self.body).during(Phase::Decoding));
         }
-        if made > FREE_BYTES && made / self.ratio.max(1) > self.taken {
+        if stages.iter().any(|stage| stage.made() > self.by_ratio(taken)) {
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(
-                    "{} bytes decode to more than the limit decompression_ratio of {} to 1",
-                    self.taken, self.ratio
+                    "{taken} bytes decode to more than the limit decompression_ratio of {} to 1",
+                    self.ratio
                 ),
             )
             .during(Phase::Decoding));
         }
         Ok(())
     }
-}
 
-/// Runs the input through the stages, a small piece at a time between one and the next.
-fn run(stages: &mut [Stage], mut input: &[u8], out: &mut Vec<u8>, caps: Caps) -> Result<(), Error> {
-    let Some((stage, inner)) = stages.split_first_mut() else {
-        out.extend_from_slice(input);
-        return Ok(());
-    };
-    if inner.is_empty() {
-        while stage.step(&mut input, out, caps)? {}
-        return Ok(());
-    }
-    let mut piece = Vec::new();
-    loop {
-        piece.clear();
-        let more = stage.step(&mut input, &mut piece, caps)?;
-        if !piece.is_empty() {
-            run(inner, &piece, out, caps)?;
-        }
-        if !more {
-            return Ok(());
-        }
+    fn by_ratio(&self, taken: u64) -> u64 {
+        taken.saturating_mul(self.ratio).max(FREE_BYTES)
     }
 }
 
-/// One coding of a body.
-struct Stage {
-    form: Form,
-    started: bool,
-    made: u64,
-}
-
-enum Form {
-    Gzip(Member),
-    /// `deflate` means zlib (RFC 9110 §8.4.1.2), but servers send it raw as well: the first two
-    /// bytes tell. Until they are there they are kept.
-    Unknown(Vec<u8>),
-    Deflate {
-        inflate: Decompress,
-        ended: bool,
-    },
-}
-
-impl Stage {
-    const fn new(form: Form) -> Self {
-        Self { form, started: false, made: 0 }
-    }
-
-    const fn name(&self) -> &'static str {
-        match self.form {
-            Form::Gzip(_) => "gzip",
-            Form::Unknown(_) | Form::Deflate { .. } => "deflate",
-        }
-    }
-
-    const fn is_complete(&self) -> bool {
-        match &self.form {
-            Form::Gzip(member) => member.is_complete(),
-            Form::Unknown(_) => false,
-            Form::Deflate { ended, .. } => *ended,
-        }
-    }
-
-    /// Decodes a piece. `false` when the input is used up and nothing more would come out.
-    fn step(&mut self, input: &mut &[u8], out: &mut Vec<u8>, caps: Caps) -> Result<bool, Error> {
-        self.started |= !input.is_empty();
-        let before = out.len();
-        let more = match &mut self.form {
-            Form::Unknown(start) => {
-                let Some((&first, rest)) = input.split_first() else { return Ok(false) };
-                start.push(first);
-                *input = rest;
-                if let [first, second, ..] = start[..] {
-                    let zlib = first & 0x0f == 8
-                        && (u16::from(first) << 8 | u16::from(second)).is_multiple_of(31);
-                    let mut inflate = Decompress::new(zlib);
-                    let mut head = start.as_slice();
-                    let ended = inflate_some(&mut inflate, &mut head, out)? == Progress::Ended;
-                    self.form = Form::Deflate { inflate, ended };
-                }
-                true
-            }
-            Form::Deflate { ended: true, .. } if !input.is_empty() => {
-                return Err(bad("bytes behind the end of the deflate body".into()));
-            }
-            Form::Deflate { ended: true, .. } => false,
-            Form::Deflate { inflate, ended } => match inflate_some(inflate, input, out)? {
-                Progress::Ended => {
-                    *ended = true;
-                    true
-                }
-                Progress::Full => true,
-                Progress::NeedInput => false,
-            },
-            Form::Gzip(member) => gzip_some(member, input, out)?,
-        };
-        self.made = self.made.saturating_add(len(out.get(before..).unwrap_or_default()));
-        caps.check(self.made)?;
-        Ok(more)
-    }
-}
-
-fn gzip_some(member: &mut Member, input: &mut &[u8], out: &mut Vec<u8>) -> Result<bool, Error> {
-    match member.part(input).map_err(|fault| bad(fault.into()))? {
-        Part::NeedInput => Ok(false),
-        Part::Deflate(inflate) => {
-            let before = out.len();
-            let progress = inflate_some(inflate, input, out)?;
-            member.count(out.get(before..).unwrap_or_default());
-            match progress {
-                Progress::Ended => {
-                    member.end_deflate();
-                    Ok(true)
-                }
-                Progress::Full => Ok(true),
-                Progress::NeedInput => Ok(false),
-            }
-        }
-    }
-}
-
-/// Where an inflater stands after one piece.
-#[derive(PartialEq, Eq)]
-enum Progress {
-    /// The room was used up: there may be more.
-    Full,
-    NeedInput,
-    Ended,
-}
-
-/// Inflates into room for one piece at the end of `out`.
-fn inflate_some(
-    inflate: &mut Decompress,
-    input: &mut &[u8],
-    out: &mut Vec<u8>,
-) -> Result<Progress, Error> {
-    if out.capacity().saturating_sub(out.len()) < PIECE_BYTES {
-        // At least doubles, so that a long body is not moved once for every piece.
-        out.reserve(PIECE_BYTES);
-    }
-    let (taken, made) = (inflate.total_in(), out.len());
-    let status = inflate
-        .decompress_vec(input, out, FlushDecompress::None)
-        .map_err(|error| bad("the deflate data is malformed".into()).because(error))?;
-    let used = usize::try_from(inflate.total_in().saturating_sub(taken)).unwrap_or(usize::MAX);
-    *input = input.get(used..).unwrap_or_default();
-    match status {
-        Status::StreamEnd => Ok(Progress::Ended),
-        _ if out.len() == out.capacity() => Ok(Progress::Full),
-        _ if input.is_empty() => Ok(Progress::NeedInput),
-        _ if used == 0 && out.len() == made => Err(bad("the deflate data is malformed".into())),
-        _ => Ok(Progress::Full),
-    }
-}
-
-fn len(bytes: &[u8]) -> u64 {
-    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
-}
-
-fn bad(detail: String) -> Error {
-    Error::new(ErrorKind::Decode, detail).during(Phase::Decoding)
-}
-
-/// Room that is made for each piece: what can come out before the caps are looked at, beyond what
-/// the vector happens to have room for.
-const PIECE_BYTES: usize = 32 << 10;
 /// What may come out at any ratio.
 const FREE_BYTES: u64 = 1 << 20;
+/// More than a byte of deflate can become: four matches of 258 bytes, and one that it completes.
+const MOST_OF_A_BYTE: u64 = 2048;
 
 #[cfg(test)]
 #[path = "gzip_tests.rs"]

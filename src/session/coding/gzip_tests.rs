@@ -6,7 +6,9 @@ use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 
 use super::*;
+use crate::connection::Sink as _;
 use crate::message::{Headers, Version};
+use crate::session::body::Collect;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
@@ -33,13 +35,17 @@ fn head(coding: &str) -> ResponseHead {
 }
 
 fn decode_in(coding: &str, body: &[u8], piece: usize, limits: &Limits) -> Result<Vec<u8>, Error> {
-    let mut decoder = Decoder::for_head(&head(coding), limits)?.expect("a coding that is known");
-    let mut out = Vec::new();
-    for piece in body.chunks(piece) {
-        decoder.push(piece, &mut out, limits.body_bytes)?;
+    let mut sink = collect(coding, limits)?;
+    for mut piece in body.chunks(piece) {
+        while sink.data(&mut piece)? {}
     }
-    decoder.finish()?;
-    Ok(out)
+    sink.finish()
+}
+
+fn collect(coding: &str, limits: &Limits) -> Result<Collect<'static>, Error> {
+    let decoder = Decoder::for_head(&head(coding), limits)?;
+    assert!(decoder.is_some(), "{coding} is known");
+    Collect::new(decoder, None, limits, None)
 }
 
 /// Decodes the body whole and in pieces; it must come to the same.
@@ -158,24 +164,171 @@ fn the_limit_on_the_body_passes_at_its_value_and_fails_one_above() {
 
 #[test]
 fn bombs_are_cut_off_by_ratio_and_by_size_before_they_fill_the_memory() {
-    let zeros = vec![0; 16 << 20];
-    let bomb = gzip(&zeros);
+    let bomb = gzip(&vec![0; 16 << 20]);
+    let small = Limits { body_bytes: 1 << 20, decompression_ratio: 2000, ..Limits::default() };
     let tight = Limits { decompression_ratio: 100, ..Limits::default() };
-    let error = decode_in("gzip", &bomb, 16 << 10, &tight).unwrap_err();
-    assert!(error.message().contains("decompression_ratio"), "{error}");
+    for (coding, bomb, limits, named) in [
+        ("gzip", &bomb, small, "body_bytes"),
+        ("gzip", &bomb, tight, "decompression_ratio"),
+        ("gzip, gzip", &gzip(&bomb), Limits::default(), "decompression_ratio"),
+    ] {
+        let mut sink = collect(coding, &limits).unwrap();
+        let mut rest = bomb.as_slice();
+        let error = loop {
+            match sink.data(&mut rest) {
+                Ok(more) => assert!(more, "{coding} is not cut off"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.message().contains(named), "{error}");
+        assert!(sink.memory() < 4 << 20, "{}", sink.memory());
+    }
+}
 
-    let stacked = gzip(&bomb);
-    let mut decoder = Decoder::for_head(&head("gzip, gzip"), &Limits::default()).unwrap().unwrap();
-    let mut out = Vec::new();
-    let error = decoder.push(&stacked, &mut out, 64 << 20).unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::TooLarge);
-    assert!(out.capacity() < 8 << 20, "{}", out.capacity());
+/// For each byte that goes in, alone, how many have come out behind it; by the library's own
+/// inflater, which is given room for all.
+fn growth(deflate: &[u8]) -> Vec<u64> {
+    let mut inflate = flate2::Decompress::new(false);
+    let mut room = vec![0; 1 << 17];
+    let mut come = |byte: &u8| {
+        let mut byte = std::slice::from_ref(byte);
+        loop {
+            let (taken, made) = (inflate.total_in(), inflate.total_out());
+            inflate.decompress(byte, &mut room, flate2::FlushDecompress::None).unwrap();
+            byte = &byte[usize::try_from(inflate.total_in() - taken).unwrap()..];
+            if inflate.total_out() == made && byte.is_empty() {
+                return made;
+            }
+        }
+    };
+    deflate.iter().map(&mut come).collect()
+}
 
-    let small = Limits { body_bytes: 1 << 20, ..Limits::default() };
-    let mut decoder = Decoder::for_head(&head("gzip"), &small).unwrap().unwrap();
-    let mut out = Vec::new();
-    assert!(decoder.push(&bomb, &mut out, small.body_bytes).is_err());
-    assert!(out.capacity() < 4 << 20, "{}", out.capacity());
+/// What does not shrink.
+fn noise(length: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let next = |_| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8
+    };
+    (0..length).map(next).collect()
+}
+
+/// Text with runs in it: what its bytes become is now little and now much.
+fn uneven(length: usize) -> Vec<u8> {
+    let mut text = text();
+    text.truncate(40_000);
+    let mut body = Vec::new();
+    let mut run = 7;
+    while body.len() < length {
+        run = run * 31 % 90_001;
+        body.extend(std::iter::repeat_n(b'x', run));
+        body.extend_from_slice(&text[..run % text.len()]);
+    }
+    body.truncate(length);
+    body
+}
+
+#[test]
+fn the_ratio_passes_at_its_value_and_fails_one_above_however_the_body_is_cut() {
+    // The last is above its ratio for no longer than the run in front of the noise.
+    let brief = [vec![0; (1 << 20) + 3000], noise(200_000)].concat();
+    for body in [uneven(3 << 19), vec![0; 3 << 19], brief] {
+        let deflate = raw(&body);
+        // The least ratio at which each byte past the first mebibyte may come out.
+        let growth = growth(&deflate);
+        assert_eq!(growth.last(), Some(&(body.len() as u64)));
+        let past = (1_u64..).zip(growth).filter(|(_, made)| *made > FREE_BYTES);
+        let ratio = past.map(|(taken, made)| made.div_ceil(taken)).max().unwrap();
+        let ratio = u32::try_from(ratio).unwrap();
+        assert!(ratio > 1);
+        for (ratio, fits) in [(ratio, true), (ratio - 1, false)] {
+            let limits = Limits { decompression_ratio: ratio, ..Limits::default() };
+            for piece in [1, 3, 1000, 16 << 10, deflate.len()] {
+                let decoded = decode_in("deflate", &deflate, piece, &limits);
+                match decoded {
+                    Ok(decoded) => assert!(fits && decoded == body, "{ratio}, {piece}"),
+                    Err(error) => {
+                        assert!(!fits, "{ratio}, {piece}: {error}");
+                        let named = format!("the limit decompression_ratio of {ratio} to 1");
+                        assert!(error.message().contains(&named), "{error}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn one_byte_less_that_goes_in_is_one_above_the_ratio() {
+    const RATIO: u64 = 100;
+    let body = vec![0; 3 << 20];
+    let body = &body[..body.len() / 100 * 100];
+    let deflate = raw(body);
+    let last = growth(&deflate).iter().position(|made| *made == body.len() as u64).unwrap();
+    // A gzip header with a name, so long that the last byte comes out at the ratio exactly.
+    let name = body.len() as u64 / RATIO - (last as u64 + 1) - 10 - 1;
+    let with_name = |length: u64| {
+        let mut bytes = vec![0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3];
+        bytes.extend(std::iter::repeat_n(b'n', usize::try_from(length).unwrap()));
+        bytes.push(0);
+        bytes.extend_from_slice(&deflate);
+        let mut crc = flate2::Crc::new();
+        crc.update(body);
+        bytes.extend(crc.sum().to_le_bytes());
+        bytes.extend(crc.amount().to_le_bytes());
+        bytes
+    };
+    let limits = Limits { decompression_ratio: 100, ..Limits::default() };
+    for piece in [1, 1000, 1 << 20] {
+        assert!(decode_in("gzip", &with_name(name), piece, &limits).is_ok(), "{piece}");
+        let error = decode_in("gzip", &with_name(name - 1), piece, &limits)
+            .map(|body| body.len())
+            .unwrap_err();
+        assert!(error.message().contains("decompression_ratio of 100 to 1"), "{error}");
+    }
+}
+
+#[test]
+fn what_comes_out_between_two_codings_counts_against_the_ratio_and_the_limit_as_well() {
+    // Two mebibytes of a header between them, of which nothing comes out.
+    let mut inner = vec![0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3];
+    inner.extend(std::iter::repeat_n(b'n', 2 << 20));
+    inner.push(0);
+    inner.extend(&gzip(b"text")[10..]);
+    let body = gzip(&inner);
+    let limits = Limits { decompression_ratio: 2000, ..Limits::default() };
+    let decoded = |limits| decode_in("gzip, gzip", &body, 1000, limits).map(|body| body.len());
+    assert_eq!(decoded(&limits).unwrap(), 4);
+    let small = Limits { body_bytes: 1000, ..limits };
+    assert!(decoded(&small).unwrap_err().message().contains("body_bytes of 1000 bytes"));
+    let tight = Limits { decompression_ratio: 100, ..limits };
+    assert!(decoded(&tight).unwrap_err().message().contains("decompression_ratio of 100 to 1"));
+}
+
+#[test]
+fn a_stacked_body_that_does_not_shrink_may_reach_the_limit() {
+    // Larger in each coding than it is.
+    let body = noise(1000);
+    let inner = gzip(&body);
+    assert!(inner.len() > body.len());
+    let limits = Limits { body_bytes: 1000, ..Limits::default() };
+    assert_eq!(decode_in("gzip, gzip", &gzip(&inner), 100, &limits).unwrap(), body);
+    let limits = Limits { body_bytes: 999, ..Limits::default() };
+    assert!(decode_in("gzip, gzip", &gzip(&inner), 100, &limits).is_err());
+}
+
+#[test]
+fn a_body_of_the_limit_takes_no_more_memory_than_it() {
+    // Doubling would end at 64 MiB.
+    let limits = Limits { body_bytes: 33 << 20, ..Limits::default() };
+    let body = gzip(&vec![0; 33 << 20]);
+    let mut sink = collect("gzip", &Limits { decompression_ratio: 2000, ..limits }).unwrap();
+    let mut rest = body.as_slice();
+    while sink.data(&mut rest).unwrap() {}
+    assert!(sink.memory() <= (33 << 20) + 1, "{}", sink.memory());
+    assert_eq!(sink.finish().unwrap().len(), 33 << 20);
 }
 
 #[test]

@@ -12,7 +12,7 @@ impl Decoder {
         Ok(None)
     }
 
-    pub(crate) fn push(&mut self, _: &[u8], _: &mut Vec<u8>, _: u64) -> Result<(), Error> {
+    pub(crate) fn push(&mut self, _: &mut &[u8], _: &mut [u8]) -> Result<(usize, bool), Error> {
         match *self {}
     }
 
