@@ -36,8 +36,8 @@ impl<'a> Collect<'a> {
         allowance: Option<&'a dyn Allowance>,
     ) -> Result<Self, Error> {
         let limit = limits.body_bytes;
-        if decoder.is_none() && length.is_some_and(|length| length > limit) {
-            let length = length.unwrap_or_default();
+        let most = if decoder.is_some() { most_coded(limit) } else { limit };
+        if let Some(length) = length.filter(|length| *length > most) {
             return Err(too_large(limit).because(format!("Content-Length is {length}")));
         }
         let room = match (&decoder, length) {
@@ -186,6 +186,13 @@ impl Sink for Discard {
             None => Err(Error::new(ErrorKind::TooLarge, "the body of a redirect is not read on")),
         }
     }
+}
+
+/// How large a body may be that is still to be decoded: larger than what it becomes, but not by
+/// much. What never becomes anything, a header without end or one empty member behind another, has
+/// an end by that.
+pub(super) const fn most_coded(limit: u64) -> u64 {
+    limit.saturating_add(1 << 20)
 }
 
 /// The error of a body that is larger than it may be.

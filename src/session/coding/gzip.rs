@@ -2,7 +2,7 @@
 
 use super::stage::Stage;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::session::body::too_large;
+use crate::session::body::{most_coded, too_large};
 use crate::wire::{Limits, ResponseHead};
 
 /// Undoes the content codings of one body.
@@ -118,7 +118,7 @@ fn run(stages: &mut [Stage], input: &mut &[u8], room: &mut [u8]) -> Result<(usiz
 
 /// What may come out.
 struct Caps {
-    /// Of the last stage. Who gives the room sees to that.
+    /// Of the last stage. Who gives the room sees to that; here only to what is coded still.
     body: u64,
     /// For each byte that went in, of any stage.
     ratio: u64,
@@ -127,9 +127,9 @@ struct Caps {
 impl Caps {
     fn check(&self, stages: &[Stage], taken: u64) -> Result<(), Error> {
         let Some((_, outer)) = stages.split_last() else { return Ok(()) };
-        // What is coded may be larger than what it becomes, but not by much.
-        if outer.iter().any(|stage| stage.made() > self.body.saturating_add(FREE_BYTES)) {
-            return Err(too_large(self.body).during(Phase::Decoding));
+        let coded = outer.iter().map(Stage::made).chain([taken]);
+        if coded.max() > Some(most_coded(self.body)) {
+            return Err(too_large(self.body));
         }
         if stages.iter().any(|stage| stage.made() > self.by_ratio(taken)) {
             return Err(Error::new(

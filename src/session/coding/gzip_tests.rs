@@ -308,6 +308,23 @@ fn what_comes_out_between_two_codings_counts_against_the_ratio_and_the_limit_as_
 }
 
 #[test]
+fn what_never_becomes_anything_has_an_end_a_mebibyte_past_the_limit() {
+    let with_name = |length: usize| {
+        let name = vec![b'n'; length - gzip(b"text").len() - 1];
+        [&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3], &name[..], &[0], &gzip(b"text")[10..]].concat()
+    };
+    let limits = Limits { body_bytes: 1000, ..Limits::default() };
+    let exact = (1 << 20) + 1000;
+    assert_eq!(with_name(exact).len(), exact);
+    for piece in [1000, 2 << 20] {
+        let decoded = decode_in("gzip", &with_name(exact), piece, &limits);
+        assert_eq!(decoded.unwrap(), b"text", "{piece}");
+        let error = decode_in("gzip", &with_name(exact + 1), piece, &limits).unwrap_err();
+        assert!(error.message().contains("body_bytes of 1000 bytes"), "{error}");
+    }
+}
+
+#[test]
 fn a_stacked_body_that_does_not_shrink_may_reach_the_limit() {
     // Larger in each coding than it is.
     let body = noise(1000);
