@@ -18,6 +18,8 @@ mod requests;
 mod responses;
 #[path = "session/coding.rs"]
 mod coding;
+#[path = "session/ceilings.rs"]
+mod ceilings;
 #[path = "session/bombs.rs"]
 mod bombs;
 #[path = "session/limits.rs"]
