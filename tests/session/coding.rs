@@ -91,11 +91,19 @@ fn every_coding_is_undone_in_every_framing() {
         ("GZip", gzip(&body)),
         ("deflate", zlib(&body)),
         ("Deflate", raw_deflate(&body)),
+        ("GZIP", gzip(&body)),
+        ("X-GZip", gzip(&body)),
+        ("DEFLATE", zlib(&body)),
         ("identity", body.clone()),
+        ("Identity, identity", body.clone()),
+        (", gzip ,,", gzip(&body)),
+        (",", body.clone()),
+        ("\tgzip\t", gzip(&body)),
         ("gzip, identity", gzip(&body)),
         ("deflate, gzip", gzip(&zlib(&body))),
         ("gzip , deflate", raw_deflate(&gzip(&body))),
         ("gzip\r\nContent-Encoding: deflate", zlib(&gzip(&body))),
+        ("gzip\r\nContent-Encoding: identity\r\nContent-Encoding: gzip", gzip(&gzip(&body))),
     ] {
         for bytes in framings(coding, &bytes) {
             let response = read(bytes).unwrap();
@@ -143,23 +151,62 @@ fn a_coded_body_leaves_the_connection_for_the_next() {
 
 #[test]
 fn a_truncated_coded_body_is_never_a_success() {
+    let mut long_header = vec![0x1f, 0x8b, 8, 0b0001_1110, 0, 0, 0, 0, 0, 3];
+    long_header.extend(b"\x03\0abcname\0comment\0\x12\x34");
+    long_header.extend(&gzip(b"hi")[10..]);
     for (coding, bytes) in [
         ("gzip", gzip(b"hello hello")),
+        ("gzip", long_header),
         ("deflate", zlib(b"hello hello")),
         ("deflate", raw_deflate(b"hello hello")),
+        ("gzip, gzip", gzip(&gzip(b"hello"))),
     ] {
+        assert!(read(coded(coding, &bytes)).is_ok());
         for end in 1..bytes.len() {
-            let error = read(coded(coding, &bytes[..end])).unwrap_err();
-            assert_eq!(
-                (error.kind(), error.fault()),
-                (ErrorKind::Decode, Fault::Peer),
-                "{coding} {end}"
-            );
-            assert_eq!(error.phase(), Some(Phase::Decoding), "{coding} {end}");
+            for (framing, bytes) in framings(coding, &bytes[..end]).iter().enumerate() {
+                let error = read(bytes).unwrap_err();
+                let told = (error.kind(), error.fault(), error.phase());
+                let expected = (ErrorKind::Decode, Fault::Peer, Some(Phase::Decoding));
+                assert_eq!(told, expected, "{coding} {end} {framing}");
+            }
         }
     }
-    let second_cut = [gzip(b"one"), gzip(b"two")[..12].to_vec()].concat();
-    assert_eq!(kind(coded("gzip", &second_cut)), Err(ErrorKind::Decode));
+    // What comes out of the first coding is whole, and what comes out of the second is not.
+    let cut_inside = gzip(&gzip(b"hello")[..20]);
+    assert_eq!(kind(coded("gzip, gzip", &cut_inside)), Err(ErrorKind::Decode));
+}
+
+#[test]
+fn a_second_member_that_is_cut_off_is_never_a_success() {
+    let (one, two) = (gzip(b"one"), gzip(b"two"));
+    let both = [one.clone(), two].concat();
+    for end in 1..both.len() {
+        let result = read(coded("gzip", &both[..end]));
+        if end == one.len() {
+            assert_eq!(result.unwrap().text(), "one");
+        } else {
+            assert_eq!(result.unwrap_err().kind(), ErrorKind::Decode, "{end}");
+        }
+    }
+}
+
+#[test]
+fn bytes_behind_a_coded_body_are_an_error() {
+    // Padding with zeros is what some unpackers of tapes pass over. A server has no reason for it.
+    for rest in [&b"garbage"[..], b"\0", &[0; 512], b"\x1f", b"\x1f\x8b", b"\r\n"] {
+        for (coding, bytes) in [
+            ("gzip", gzip(b"hello")),
+            ("deflate", zlib(b"hello")),
+            ("deflate", raw_deflate(b"hello")),
+        ] {
+            for bytes in framings(coding, &[&bytes, rest].concat()) {
+                let error = read(bytes).unwrap_err();
+                assert_eq!(error.kind(), ErrorKind::Decode, "{coding} {rest:?}");
+            }
+        }
+        let inner = [&gzip(b"hello")[..], rest].concat();
+        assert_eq!(kind(coded("gzip, deflate", &zlib(&inner))), Err(ErrorKind::Decode), "{rest:?}");
+    }
 }
 
 #[test]
@@ -171,21 +218,26 @@ fn a_coded_body_whose_connection_breaks_is_closed() {
 
 #[test]
 fn a_body_that_is_not_what_it_says_is_an_error() {
-    let mut wrong_sum = gzip(b"hello");
-    let sum = wrong_sum.len() - 8;
-    wrong_sum[sum] ^= 1;
-    let mut wrong_length = gzip(b"hello");
-    let length = wrong_length.len() - 4;
-    wrong_length[length] ^= 1;
-    let mut wrong_adler = zlib(b"hello");
-    let adler = wrong_adler.len() - 1;
-    wrong_adler[adler] ^= 1;
+    for at in 1..=8 {
+        // The sum and the length; and of zlib the sum.
+        for (coding, mut bytes) in [("gzip", gzip(b"hello")), ("deflate", zlib(b"hello"))] {
+            if coding == "deflate" && at > 4 {
+                continue;
+            }
+            let at = bytes.len() - at;
+            bytes[at] ^= 1;
+            let error = read(coded(coding, &bytes)).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Decode, "{coding} {at}");
+        }
+    }
     for (coding, bytes) in [
         ("gzip", b"plain text".to_vec()),
         ("gzip", zlib(b"hello")),
-        ("gzip", wrong_sum),
-        ("gzip", wrong_length),
-        ("deflate", wrong_adler),
+        ("gzip", raw_deflate(b"hello")),
+        ("deflate", gzip(b"hello")),
+        ("deflate", b"plain text".to_vec()),
+        ("gzip", [b"\n", &gzip(b"hello")[..]].concat()),
+        ("deflate, gzip", zlib(&gzip(b"hello"))),
         ("deflate", b"\xff\xff\xff\xff plain text".to_vec()),
         ("gzip, gzip", gzip(b"hello")),
     ] {
@@ -233,10 +285,31 @@ fn a_session_may_leave_bodies_as_they_are() {
 }
 
 #[test]
-fn a_coding_that_nobody_asked_for_is_left_as_it_is_or_an_error() {
-    match read(coded("br", b"\x0b\x02\x80hello\x03")) {
-        Ok(response) => assert_eq!(response.bytes(), b"\x0b\x02\x80hello\x03"),
-        Err(error) => assert_eq!(error.kind(), ErrorKind::Decode),
+fn a_coding_that_nobody_asked_for_is_left_as_it_is_with_all_codings_around_it() {
+    let bytes = gzip(b"hello");
+    for coding in [
+        "br",
+        "zstd",
+        "gzip, br",
+        "br, gzip",
+        "zstd, gzip",
+        "gzip\r\nContent-Encoding: br",
+        "br\r\nContent-Encoding: gzip",
+        "gzip gzip",
+        "gzip;q=1",
+        "\"gzip\"",
+        "gzip2",
+        "compress",
+        "aes128gcm",
+    ] {
+        for framing in framings(coding, &bytes) {
+            let response = read(framing).unwrap();
+            assert_eq!(response.bytes(), bytes, "{coding}");
+            // The caller can see that, and how, it is coded.
+            let told: Vec<_> = response.headers().get_all("content-encoding").collect();
+            let sent: Vec<_> = coding.split("\r\nContent-Encoding: ").collect();
+            assert_eq!(told, sent, "{coding}");
+        }
     }
 }
 
