@@ -97,7 +97,7 @@ impl<'a> Collect<'a> {
     }
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip"))]
 impl Collect<'_> {
     /// The bytes that are held for the body.
     pub(super) const fn memory(&self) -> usize {
