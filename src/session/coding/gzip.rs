@@ -151,8 +151,10 @@ impl Caps {
 
 /// What may come out at any ratio.
 const FREE_BYTES: u64 = 1 << 20;
-/// More than a byte of deflate can become: four matches of 258 bytes, and one that it completes.
-const MOST_OF_A_BYTE: u64 = 2048;
+/// The most that a byte of deflate can become: four matches of 258 bytes, for each has a code word
+/// of a bit or more for its length and another for its distance, and what of the first came before
+/// is less than all of it.
+const MOST_OF_A_BYTE: u64 = 4 * 258;
 
 #[cfg(test)]
 #[path = "gzip_tests.rs"]
