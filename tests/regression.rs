@@ -175,13 +175,14 @@ fn an_interim_response_during_an_upload_does_not_end_it() {
     let server = std::thread::spawn(move || {
         let (mut peer, _) = listener.accept().unwrap();
         peer.set_read_timeout(Some(LIMIT)).unwrap();
+        // Before it was asked it would be no answer at all.
+        let mut received = peer.read(&mut [0]).unwrap();
         peer.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap();
-        // Reads nothing until the client must have come to a stop.
+        // Reads no more until the client must have come to a stop.
         let until = Instant::now() + Duration::from_millis(300);
         while Instant::now() < until {
             std::thread::yield_now();
         }
-        let mut received = 0;
         let mut buffer = vec![0; 1 << 16];
         while received < SIZE {
             received += peer.read(&mut buffer).unwrap();

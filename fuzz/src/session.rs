@@ -50,7 +50,8 @@ pub fn session_coding(input: &[u8]) {
             let most = cap.min(FREE.max(u64::from(ratio) * body.len() as u64));
             assert!(decoded.len() as u64 <= most, "{} bytes at {cap}, {ratio}", decoded.len());
         }
-        for cut in [1, 7, 1 + body.len() / 2, 1 + body.len() / 64] {
+        let few = if body.len() < 200 { 1 } else { 1 + body.len() / 64 };
+        for cut in [few, 7, 1 + body.len() / 2] {
             let cut_up = decode(coding, &body.chunks(cut).collect::<Vec<_>>(), cap, ratio);
             // Which of two faults is met first is a matter of the cut.
             let (cut_up, whole) = (cut_up.as_ref().ok(), whole.as_ref().ok());
@@ -61,6 +62,6 @@ pub fn session_coding(input: &[u8]) {
 
 /// Limits that are low enough to be reached, each with a ratio: below the first mebibyte, and past
 /// it, from where on the ratio counts.
-const CAPS: [(u64, u32); 3] = [(64 << 10, 1000), (5 << 19, 1000), (5 << 19, 200)];
+const CAPS: [(u64, u32); 2] = [(64 << 10, 1000), (5 << 19, 200)];
 /// What may come out at any ratio.
 const FREE: u64 = 1 << 20;

@@ -161,4 +161,43 @@ mod tests {
         put(&mut buffer, b"next");
         assert_eq!((buffer.head_len(), buffer.first_line_len()), (None, 4));
     }
+
+    #[test]
+    fn what_was_read_makes_room_before_memory_is_taken() {
+        let mut buffer = Buffer::new();
+        put(&mut buffer, &[b'x'; 1000]);
+        assert_eq!(buffer.bytes.len(), 1000);
+        assert!(buffer.space(0).is_empty());
+        assert_eq!(buffer.bytes.len(), 1000, "there was no want of room");
+        buffer.take(900);
+        assert_eq!(buffer.space(900).len(), 900);
+        assert_eq!((buffer.bytes.len(), buffer.filled()), (1000, &[b'x'; 100][..]));
+        assert_eq!(buffer.space(901).len(), 1900, "twice as large, since what was needed is less");
+        buffer.take(100);
+        assert_eq!(buffer.space(2000).len(), 2000, "an empty buffer begins anew");
+    }
+
+    #[test]
+    fn doubling_ends_at_64_kib_and_what_is_wanted_is_made_all_the_same() {
+        let mut buffer = Buffer::new();
+        put(&mut buffer, &[b'x'; 40_000]);
+        buffer.space(1);
+        assert_eq!(buffer.bytes.len(), 65_536);
+        buffer.advance(25_536);
+        buffer.space(1);
+        assert_eq!(buffer.bytes.len(), 65_537);
+    }
+
+    #[test]
+    fn an_idle_buffer_keeps_4_kib_and_one_with_bytes_in_it_keeps_them() {
+        for (size, kept) in [(4096, 4096), (4097, 0)] {
+            let mut buffer = Buffer::new();
+            put(&mut buffer, &vec![b'x'; size]);
+            buffer.shrink_if_large();
+            assert_eq!(buffer.filled().len(), size);
+            buffer.take(size);
+            buffer.shrink_if_large();
+            assert_eq!(buffer.bytes.len(), kept, "{size}");
+        }
+    }
 }

@@ -218,3 +218,38 @@ fn malformed_responses_are_errors() {
         fails(bytes, Class::Malformed);
     }
 }
+
+#[test]
+fn what_is_left_of_a_length_or_a_chunk_may_be_read_past_the_buffer_and_is_told_when_it_is_missing()
+{
+    for (bytes, left, missing) in [
+        ("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123", 6, Missing::Body(6)),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123", 6, Missing::Body(6)),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\n123", 0, Missing::LastChunk),
+        ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", 0, Missing::LastChunk),
+        ("HTTP/1.1 200 OK\r\n\r\n123", u64::MAX, Missing::Response),
+        ("HTTP/1.1 200", 0, Missing::RestOfHead),
+        ("", 0, Missing::Response),
+    ] {
+        let mut exchange = Exchange::new(RequestKind::Other, &Limits::default());
+        let mut buffer = Buffer::new();
+        buffer.space(bytes.len())[..bytes.len()].copy_from_slice(bytes.as_bytes());
+        buffer.advance(bytes.len());
+        loop {
+            match exchange.next_event(&mut buffer).unwrap() {
+                Event::Data(count) => drop(buffer.take(count).to_vec()),
+                Event::NeedInput => break,
+                _ => {}
+            }
+        }
+        assert_eq!(exchange.direct(), left, "{bytes:?}");
+        if let Some(more) = left.checked_add(1) {
+            assert_eq!(exchange.receive_direct(more), Err(WireError::OutOfStep), "{bytes:?}");
+        }
+        let closed = exchange.receive_close();
+        match left {
+            u64::MAX => assert_eq!(closed, Ok(()), "{bytes:?}"),
+            _ => assert_eq!(closed, Err(WireError::Truncated(missing)), "{bytes:?}"),
+        }
+    }
+}
