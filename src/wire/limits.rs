@@ -27,14 +27,15 @@ pub struct Limits {
     /// Interim (1xx) responses before the final one. Default: 16. One or two are usual; an
     /// endless row of them hung Python's client (CVE-2021-3737).
     pub interim_responses: usize,
-    /// Bytes of chunk extensions, and of zeros in front of chunk sizes, in a whole body. Default: 16 KiB, as hyper. They mean nothing to
-    /// us and were used to keep Go busy (CVE-2023-39326).
+    /// Bytes of chunk extensions, and of zeros in front of chunk sizes, in a whole body. Default:
+    /// 16 KiB, as hyper. They mean nothing to us and were used to keep Go busy (CVE-2023-39326).
     pub chunk_extension_bytes: usize,
     /// Bytes of the trailer section behind a chunked body. Default: 16 KiB, as hyper.
     pub trailer_bytes: usize,
     /// Redirects that are followed. Default: 10, as ureq and reqwest; browsers follow 20.
     pub redirects: usize,
-    /// Bytes of a body in memory, after decoding. Default: 64 MiB.
+    /// Bytes of a body in memory, after decoding; before it, and between two codings, it may be a
+    /// mebibyte more. Default: 64 MiB.
     pub body_bytes: u64,
     /// How many bytes may come out of a content coding for each byte that goes in, past the
     /// first mebibyte. Default: 1000. Deflate itself ends at 1032, and only for runs of one byte.
