@@ -1,7 +1,5 @@
 //! How a connection ends, and what that says of the body.
 
-use std::time::Duration;
-
 use fetchpool::{ErrorKind, Fault, Phase, Request};
 
 use super::support::script::ok;
