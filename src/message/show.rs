@@ -12,25 +12,46 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The text without the user information of the URLs in it: what stands between `//` and an `@`
-/// goes, as long as it can be the authority of a URL (RFC 3986 §3.2).
+/// The text without the user information of the URLs in it, wherever a browser would find some
+/// (WHATWG URL): behind `http:` and any slashes, or behind two slashes, which may lean either way.
+/// In doubt more goes than must.
 pub(crate) fn without_userinfo(text: &str) -> Cow<'_, str> {
-    if !text.contains("//") || !text.contains('@') {
+    if !text.contains('@') {
         return Cow::Borrowed(text);
     }
-    let mut parts = text.split("//");
-    let mut shown = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let end = part.find(['/', '?', '#', '<', '>', '"', ' ']);
-        let (authority, rest) = part.split_at(end.unwrap_or(part.len()));
-        shown.push_str("//");
+    let mut shown = String::new();
+    let mut rest = text;
+    while let Some((before, from)) = authority_at(rest).and_then(|at| rest.split_at_checked(at)) {
+        let end = from.find(['/', '\\', '?', '#']).unwrap_or(from.len());
+        let (authority, behind) = from.split_at(end);
+        shown.push_str(before);
         match authority.rsplit_once('@') {
             Some((_, host)) => shown.extend([REDACTED, "@", host]),
             None => shown.push_str(authority),
         }
-        shown.push_str(rest);
+        rest = behind;
     }
+    shown.push_str(rest);
     Cow::Owned(shown)
+}
+
+/// Where the first authority of a URL may begin.
+fn authority_at(text: &str) -> Option<usize> {
+    let is_slash = |byte: &u8| matches!(byte, b'/' | b'\\' | b'\t');
+    let bytes = text.as_bytes();
+    (0..bytes.len()).find_map(|at| {
+        let rest = bytes.get(at..)?;
+        let begins = |scheme: &str| {
+            rest.get(..scheme.len())?
+                .eq_ignore_ascii_case(scheme.as_bytes())
+                .then_some(scheme.len())
+        };
+        let skipped = begins("http:").or_else(|| begins("https:")).or_else(|| {
+            (rest.first().is_some_and(is_slash) && rest.get(1).is_some_and(is_slash)).then_some(2)
+        })?;
+        let slashes = rest.iter().skip(skipped).take_while(|byte| is_slash(byte)).count();
+        Some(at + skipped + slashes)
+    })
 }
 
 /// What stands in the place of a secret.

@@ -118,7 +118,8 @@ impl Chunked {
     fn after(&mut self, byte: u8, rest: &[u8]) -> Result<State, WireError> {
         let bad_size = || Err(WireError::BadChunkSize(Found::new(rest)));
         let bad_end = || Err(WireError::BadChunkEnd(Found::new(rest)));
-        let bad_trailer = || Err(WireError::BadTrailer(Found::new(rest)));
+        // Of a trailer no more than the byte: what stands behind it may be half of a secret.
+        let bad_trailer = || Err(WireError::BadTrailer(Found::new(&[byte])));
         Ok(match (self.state, byte) {
             (State::SizeStart, _) => match digit(0, byte) {
                 Some(size) => State::Size(size),

@@ -209,7 +209,9 @@ impl Found {
         // ends behind the cut is one all the same.
         let line: String = line.iter().copied().map(char::from).collect();
         let line = match line.split_once(':') {
-            Some((name, _)) if is_secret(name.trim()) => format!("{name}: {REDACTED}"),
+            Some((name, _)) if is_secret(name.trim_matches(is_no_name)) => {
+                format!("{name}: {REDACTED}")
+            }
             _ => without_userinfo(&line).into_owned(),
         };
         let shown = line.chars().take(SHOWN_BYTES).map_while(|c| u8::try_from(c).ok());
@@ -221,6 +223,11 @@ impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{}\"", self.0)
     }
+}
+
+/// What a malformed name may have around what it was meant to be.
+fn is_no_name(c: char) -> bool {
+    !c.is_ascii_alphanumeric()
 }
 
 const SHOWN_BYTES: usize = 40;

@@ -126,25 +126,32 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<(ResponseHead, bool), WireErro
 fn look_at_lines(bytes: &[u8]) -> Result<(usize, bool), WireError> {
     let mut count: usize = 0;
     let mut lenient = false;
-    let mut field: &[u8] = &[];
+    // Asked once for each field: its name may be as long as the head, and so may the row of folds.
+    let mut frames = false;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
         count = count.saturating_add(1);
         lenient |= !line.ends_with(b"\r\n");
         if !matches!(line, [b' ' | b'\t', ..]) {
-            field = line;
+            frames = is_framing(line);
             continue;
         }
         lenient = true;
         if line.trim_ascii().is_empty() {
             return Err(WireError::BadHeaderField(Found::new(line)));
         }
-        if let Some(name) = field.split(|&byte| byte == b':').next()
-            && FRAMING_FIELDS.iter().any(|framing| name.eq_ignore_ascii_case(framing.as_bytes()))
-        {
+        if frames {
             return Err(WireError::FoldedFraming);
         }
     }
     Ok((count, lenient))
+}
+
+/// Whether the line is of a field whose exact value decides where the message ends.
+fn is_framing(line: &[u8]) -> bool {
+    FRAMING_FIELDS.iter().any(|name| {
+        line.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name.as_bytes()))
+            && line.get(name.len()) == Some(&b':')
+    })
 }
 
 /// Copies the head out of the buffer, folded lines unfolded.

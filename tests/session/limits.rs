@@ -217,3 +217,29 @@ fn a_limit_that_was_exceeded_is_named_and_costs_the_connection_only() {
     assert_eq!(session.request(server.url("/")).unwrap_err().kind(), ErrorKind::TooLarge);
     assert_eq!(server.connections(), 2);
 }
+
+/// The name of a field was searched for its end at each line folded behind it.
+#[test]
+fn a_head_is_read_in_linear_time_whatever_is_in_it() {
+    const HALF: usize = 1 << 20;
+    let long = "n".repeat(HALF);
+    for lines in [
+        format!("{long}: v\r\n{}", " x\r\n".repeat(HALF / 4)),
+        format!("{}{long}: v\r\n", " x\r\n".repeat(HALF / 4)),
+        format!("{long}\r\n{}", "n: x\r\n".repeat(HALF / 6)),
+        "n:\r\n".repeat(HALF / 2),
+    ] {
+        let head = format!("HTTP/1.1 200 OK\r\n{lines}Content-Length: 0\r\n\r\n");
+        let server = Script::new().reply(head).serve();
+        let mut session = session(|config| {
+            config.limits.head_bytes = 4 * HALF;
+            config.limits.head_fields = HALF;
+            config.timeout = None;
+        });
+        let started = Instant::now();
+        // Some of it is malformed: how long it takes to see that is what counts.
+        drop(session.request(server.url("/")));
+        let took = started.elapsed();
+        assert!(took < Duration::from_secs(20), "{took:?} for {:?}", &lines[..20]);
+    }
+}
