@@ -42,19 +42,27 @@ fn tests_named(row: &str) -> Vec<&str> {
     last.split('`').skip(1).step_by(2).collect()
 }
 
+/// The tests, and the properties that the fuzzer and the corpus test drive.
 fn collect_functions(folder: &Path, found: &mut BTreeSet<String>) {
+    let is_fuzz = folder.components().any(|part| part.as_os_str() == "fuzz");
     for entry in folder.read_dir().unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             collect_functions(&path, found);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let lines = text.lines().map(str::trim_start);
-            let names = lines.filter_map(|line| {
-                let line = line.strip_prefix("pub ").unwrap_or(line).strip_prefix("fn ")?;
-                line.split(['(', '<']).next()
-            });
-            found.extend(names.map(str::to_owned));
+            let mut is_test = false;
+            for line in text.lines().map(str::trim_start) {
+                let function =
+                    if is_fuzz { line.strip_prefix("pub fn ") } else { line.strip_prefix("fn ") };
+                if let Some(function) = function {
+                    if is_test || is_fuzz {
+                        found.extend(function.split(['(', '<']).next().map(str::to_owned));
+                    }
+                    is_test = false;
+                }
+                is_test |= line == "#[test]";
+            }
         }
     }
 }

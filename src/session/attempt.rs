@@ -59,6 +59,10 @@ impl Session {
         if let Some(mut connection) = self.idle.take(&step.target, Instant::now()) {
             self.traffic.reused = self.traffic.reused.saturating_add(1);
             match connection.send(outgoing, &limits, patience, timings) {
+                // The end of an idle time, which crossed with the request (RFC 9110 §15.5.9).
+                Ok(answer) if answer.head.status == 408 && step.method.is_idempotent() => {
+                    debug!("the kept connection for {:?} had timed out", step.target);
+                }
                 Ok(answer) => return Ok((connection, answer)),
                 Err(failure) if failure.went_stale && step.method.is_idempotent() => {
                     debug!("the kept connection for {:?} was stale", step.target);

@@ -25,13 +25,13 @@ pub struct Auth {
     value: String,
     /// Where the credentials may go; everywhere if none is named.
     origins: Vec<Origin>,
-    /// The first thing that was wrong with them: no request may be sent with them.
+    /// The first thing that was wrong with them: no request that would carry them is sent.
     fault: Option<(ErrorKind, String)>,
 }
 
 impl Auth {
     /// A user and a password, by the Basic scheme (RFC 7617). A user with a colon makes every
-    /// request of the session fail: the server would read another user and another password.
+    /// request fail that would carry them: the server would read another user and another password.
     #[must_use]
     pub fn basic(user: impl AsRef<str>, password: impl AsRef<str>) -> Self {
         let (user, password) = (user.as_ref().as_bytes(), password.as_ref().as_bytes());
@@ -58,8 +58,8 @@ impl Auth {
     }
 
     /// Binds the credentials to the origin (scheme, host and port) of this URL; may be repeated
-    /// for more than one. A URL that cannot be read makes every request of the session fail: the
-    /// credentials must not go anywhere by mistake.
+    /// for more than one. A URL that cannot be read makes every request fail that would carry
+    /// them: they must not go anywhere by mistake.
     #[must_use]
     pub fn for_origin(mut self, url: impl AsRef<str>) -> Self {
         match Origin::parse(url.as_ref()) {

@@ -55,6 +55,11 @@ impl<'a> Collect<'a> {
             decoder.finish()?;
         }
         self.bytes.truncate(self.filled);
+        // It may wait long for its reader, and what is held for it is counted by its length.
+        let spare = self.bytes.capacity().saturating_sub(self.filled);
+        if spare > self.filled.min(ALLOWANCE_BYTES) {
+            self.bytes.shrink_to_fit();
+        }
         Ok(self.bytes)
     }
 
@@ -72,13 +77,21 @@ impl<'a> Collect<'a> {
     fn make_room(&mut self, more: usize) {
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX).saturating_add(1);
         let end = self.filled.saturating_add(more).min(limit);
-        if end > self.bytes.capacity() {
-            // Twice as much, so that a long body is not moved for every piece of it.
-            let room = end.max(self.bytes.capacity().saturating_mul(2)).min(limit);
-            self.bytes.reserve_exact(room.saturating_sub(self.bytes.len()));
-        }
+        self.reserve(end);
         if end > self.bytes.len() {
             self.bytes.resize(end, 0);
+        }
+    }
+
+    /// Memory for so many bytes in all; for twice as many as there are if that is more, so that a
+    /// long body is not moved for every piece of it, but for no more than may come. The system
+    /// gives it only when it is written to.
+    fn reserve(&mut self, end: usize) {
+        let capacity = self.bytes.capacity();
+        if end > capacity {
+            let limit = usize::try_from(self.limit).unwrap_or(usize::MAX).saturating_add(1);
+            let room = end.max(capacity.saturating_mul(2).min(limit));
+            self.bytes.reserve_exact(room.saturating_sub(self.bytes.len()));
         }
     }
 
@@ -118,6 +131,7 @@ impl Sink for Collect<'_> {
             Some(room) => room.copy_from_slice(bytes),
             None => {
                 self.bytes.truncate(self.filled);
+                self.reserve(end);
                 self.bytes.extend_from_slice(bytes);
             }
         }
@@ -133,9 +147,10 @@ impl Sink for Collect<'_> {
         if self.filled == self.bytes.len() {
             // At the limit the next bytes go through `data`, which says so.
             let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-            let more =
-                wanted.min(self.filled.max(SMALL_BYTES)).min(limit.saturating_sub(self.filled));
-            self.bytes.resize(self.filled.saturating_add(more), 0);
+            let step = self.filled.clamp(SMALL_BYTES, LARGE_BYTES).min(self.most());
+            let end = self.filled.saturating_add(step.min(wanted)).min(limit.max(self.filled));
+            self.reserve(end);
+            self.bytes.resize(end, 0);
         }
         let most = self.most();
         let room = self.bytes.get_mut(self.filled..)?;
@@ -211,5 +226,51 @@ const TRUSTED_BYTES: usize = 16 << 20;
 const ALLOWANCE_BYTES: usize = 64 << 10;
 /// The least room made for a body of unknown length.
 const SMALL_BYTES: usize = 16 << 10;
+/// The most room made for one read of such a body: it is written to, and so really taken.
+const LARGE_BYTES: usize = 1 << 20;
 /// About what a connection carries in the round trips that opening a new one takes.
 const DISCARDED_BYTES: usize = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Plenty;
+
+    impl Allowance for Plenty {
+        fn take(&self, _: u64, _: &Patience<'_>) -> Result<Duration, Error> {
+            Ok(Duration::ZERO)
+        }
+    }
+
+    /// A body of unknown length, in reads that are as large as they can be.
+    fn collected(length: usize, limits: &Limits, allowance: Option<&dyn Allowance>) -> Vec<u8> {
+        let mut sink = Collect::new(None, None, limits, allowance).unwrap();
+        while sink.filled < length {
+            let left = length - sink.filled;
+            match sink.space(usize::MAX).map(|room| room.len()) {
+                Some(room) => Sink::filled(&mut sink, room.min(left)),
+                None => assert!(!sink.data(&mut vec![0; left.min(1 << 16)].as_slice()).unwrap()),
+            }
+            sink.allowed = sink.filled;
+            let most = if allowance.is_some() { ALLOWANCE_BYTES } else { LARGE_BYTES };
+            assert!(sink.bytes.len() <= sink.filled + most, "{} of {length}", sink.bytes.len());
+            let limit = usize::try_from(limits.body_bytes).unwrap();
+            assert!(sink.bytes.capacity() <= limit + 1, "{}", sink.bytes.capacity());
+        }
+        sink.finish().unwrap()
+    }
+
+    #[test]
+    fn a_body_takes_little_more_memory_than_it_has_bytes_and_waits_with_no_more() {
+        let limits = Limits { body_bytes: 5 << 20, ..Limits::default() };
+        for length in [0, 1, 1000, (16 << 10) + 1, (64 << 10) + 1, (2 << 20) + 5, 5 << 20] {
+            for allowance in [None, Some(&Plenty as &dyn Allowance)] {
+                let body = collected(length, &limits, allowance);
+                assert_eq!(body.len(), length);
+                let spare = body.capacity() - length;
+                assert!(spare <= length.min(ALLOWANCE_BYTES), "{spare} beside {length}");
+            }
+        }
+    }
+}

@@ -237,6 +237,28 @@ fn reply_to(method: &str) -> &'static [u8] {
     if method == "HEAD" { b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" } else { OK }
 }
 
+/// The server closed an idle connection with a 408 while the request was on its way.
+#[test]
+fn a_408_that_crossed_with_the_request_is_no_answer_where_it_may_be_sent_again() {
+    let timed_out =
+        "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+    for (method, status, connections) in [("GET", 200, 2), ("PUT", 200, 2), ("POST", 408, 1)] {
+        let server =
+            Script::new().reply(OK).reply(timed_out).close().accept().reply(ok("right")).serve();
+        let mut session = session(|_| {});
+        session.request(server.url("/1")).unwrap();
+        let second = Request::new(method, server.url("/2")).body("all of it");
+        assert_eq!(session.request(second).unwrap().status(), status, "{method}");
+        assert_eq!(server.connections(), connections, "{method}");
+        if connections == 2 {
+            assert_eq!(server.requests()[2].body(), b"all of it", "{method}");
+        }
+    }
+    // On a new connection it is an answer.
+    let server = Script::new().reply(timed_out).close().serve();
+    assert_eq!(fetch(server.url("/")).unwrap().status(), 408);
+}
+
 #[test]
 fn any_bytes_on_an_idle_connection_disqualify_it() {
     for stray in [&b"\r\n"[..], b"x", b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil", b"\0"] {
