@@ -231,3 +231,47 @@ fn is_no_name(c: char) -> bool {
 }
 
 const SHOWN_BYTES: usize = 40;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString as _;
+
+    #[test]
+    fn a_message_says_what_was_expected_and_what_came_or_which_limit_was_reached() {
+        let found = || Found::new(b"a\x1b[31m\xff\nb");
+        for (error, words) in [
+            (WireError::NotHttp(found()), &["HTTP/1.", "\"a\\x1b[31m\\xff\""][..]),
+            (WireError::BadStatusLine(found()), &["status line", "\"a\\x1b[31m\\xff\""]),
+            (WireError::BadHeaderField(found()), &["header field", "found \"a"]),
+            (WireError::BadContentLength(found()), &["Content-Length", "found \"a"]),
+            (WireError::UnsupportedTransferCoding(found()), &["chunked", "found \"a"]),
+            (WireError::BadChunkSize(found()), &["chunk size", "found \"a"]),
+            (WireError::BadChunkEnd(found()), &["end of a chunk", "found \"a"]),
+            (WireError::BadTrailer(found()), &["trailer", "found \"a"]),
+            (WireError::StatusLineTooLong { limit: 7 }, &["status_line_bytes of 7"]),
+            (WireError::HeadTooLong { limit: 7 }, &["head_bytes of 7"]),
+            (WireError::TooManyFields { limit: 7 }, &["head_fields of 7"]),
+            (WireError::TooManyInterim { limit: 7 }, &["interim_responses of 7"]),
+            (WireError::ChunkExtensionsTooLong { limit: 7 }, &["chunk_extension_bytes of 7"]),
+            (WireError::TrailersTooLong { limit: 7 }, &["trailer_bytes of 7"]),
+            (WireError::Truncated(Missing::Body(7)), &["7 bytes before the end"]),
+        ] {
+            let message = error.to_string();
+            assert!(words.iter().all(|word| message.contains(word)), "{message}");
+        }
+    }
+
+    #[test]
+    fn what_came_is_shown_without_the_credentials_in_it_and_cut_short() {
+        for (bytes, shown) in [
+            (&b"Set-Cookie : id=hunter2"[..], "\"Set-Cookie : [redacted]\""),
+            (b"Set-Cookie\x01: id=hunter2", "\"Set-Cookie\\x01: [redacted]\""),
+            (b" Cookie: id=hunter2", "\" Cookie: [redacted]\""),
+            (b"Location : http:\\\\u:hunter2@h/", "\"Location : http:\\\\\\\\[redacted]@h/\""),
+            (&[b'x'; 41], "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\""),
+        ] {
+            assert_eq!(Found::new(bytes).to_string(), shown);
+        }
+    }
+}

@@ -253,3 +253,34 @@ fn what_is_left_of_a_length_or_a_chunk_may_be_read_past_the_buffer_and_is_told_w
         }
     }
 }
+
+#[test]
+fn an_exchange_tells_how_far_it_has_come() {
+    let mut exchange = Exchange::new(RequestKind::Other, &Limits::default());
+    let mut buffer = Buffer::new();
+    let put = |buffer: &mut Buffer, bytes: &str| {
+        buffer.space(bytes.len())[..bytes.len()].copy_from_slice(bytes.as_bytes());
+        buffer.advance(bytes.len());
+    };
+    let unfinished = Verdict::Close(CloseReason::Unfinished);
+    assert!(matches!(exchange.next_event(&mut buffer), Ok(Event::NeedInput)));
+    assert!(!exchange.has_received() && !exchange.is_done());
+    assert_eq!((exchange.verdict(&buffer), exchange.body_length()), (unfinished, None));
+    put(&mut buffer, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n");
+    assert!(matches!(exchange.next_event(&mut buffer), Ok(Event::Head(_))));
+    assert!(exchange.has_received() && exchange.is_persistent() && !exchange.is_done());
+    assert_eq!((exchange.verdict(&buffer), exchange.body_length()), (unfinished, Some(5)));
+    put(&mut buffer, "hello");
+    assert!(matches!(exchange.next_event(&mut buffer), Ok(Event::Data(5))));
+    buffer.take(5);
+    assert!(exchange.is_done());
+    assert_eq!((exchange.verdict(&buffer), exchange.direct()), (Verdict::Reuse, 0));
+    // A close behind a response is no fault of it.
+    assert_eq!(exchange.receive_close(), Ok(()));
+
+    let mut exchange = Exchange::new(RequestKind::Other, &Limits::default());
+    put(&mut buffer, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+    assert!(matches!(exchange.next_event(&mut buffer), Ok(Event::Head(_))));
+    assert!(!exchange.is_persistent() && exchange.is_done());
+    assert_eq!(exchange.body_length(), Some(0));
+}

@@ -49,6 +49,7 @@ fn a_response_without_a_body_closes_where_its_fields_may_mislead_another() {
     for (request, status, fields, closes) in [
         (head, 200, &[][..], false),
         (head, 200, &[length], false),
+        (head, 200, &[zero], false),
         (head, 200, &[chunked], false),
         (head, 200, &[length, chunked], true),
         (head, 200, &[padded], true),
@@ -66,6 +67,7 @@ fn a_response_without_a_body_closes_where_its_fields_may_mislead_another() {
         (other, 204, &[chunked], true),
         (other, 204, &[bad], true),
         (other, 199, &[], false),
+        (other, 199, &[zero], true),
         (other, 100, &[zero], true),
         (other, 103, &[length], true),
         (other, 103, &[chunked], true),

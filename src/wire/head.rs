@@ -345,6 +345,24 @@ mod tests {
     }
 
     #[test]
+    fn the_error_of_a_field_shows_the_line_that_is_malformed() {
+        for (lines, bad) in [
+            ("Good: a\r\nBad name: b\r\n", "Bad name: b"),
+            ("Good: a\r\n folded\r\n\tagain\r\n(bad): b\r\nworse\r\n", "(bad): b"),
+            ("worse\r\nGood: a\r\n", "worse"),
+            ("Good: a\n: none\n", ": none"),
+            ("Good: a\r\n \t\r\nGood: b\r\n", " \t"),
+        ] {
+            let error = read(alloc::format!("HTTP/1.1 200 OK\r\n{lines}\r\n").as_bytes()).err();
+            let shown = match bad {
+                " \t" => Found::new(b" \t\r"),
+                bad => Found::new(bad.as_bytes()),
+            };
+            assert_eq!(error, Some(WireError::BadHeaderField(shown)), "{lines:?}");
+        }
+    }
+
+    #[test]
     fn each_limit_passes_at_its_value_and_fails_one_above() {
         let limits =
             Limits { head_bytes: 40, head_fields: 2, status_line_bytes: 20, ..Limits::default() };
