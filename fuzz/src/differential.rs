@@ -104,9 +104,7 @@ fn stricter(fault: &str, theirs: &Reading, input: &[u8]) -> Option<&'static str>
     let codings = values("transfer-encoding");
     let (sizes, trailers) = plain::chunk_lines(plain::final_body(input));
     let (name, is_so) = match fault {
-        "NotHttp" | "BadStatusLine" => {
-            ("stricter_empty_line_first", input.starts_with(b"\r") || input.starts_with(b"\n"))
-        }
+        "NotHttp" | "BadStatusLine" => ("stricter_empty_line_first", has_empty_line_first(input)),
         "LengthAndTransferEncoding" => {
             ("stricter_length_and_coding", !lengths.is_empty() && !codings.is_empty())
         }
@@ -148,6 +146,13 @@ fn stricter(fault: &str, theirs: &Reading, input: &[u8]) -> Option<&'static str>
         _ => return None,
     };
     is_so.then_some(name)
+}
+
+/// Whether one of the heads begins with a line end, as far as they are read one after the other.
+fn has_empty_line_first(input: &[u8]) -> bool {
+    let is_so = input.starts_with(b"\r") || input.starts_with(b"\n");
+    let interim = plain::head(input).filter(|head| head.status / 100 == 1);
+    is_so || interim.is_some_and(|head| has_empty_line_first(&input[head.len..]))
 }
 
 fn other(ours: &Story, input: &[u8]) -> Option<&'static str> {
