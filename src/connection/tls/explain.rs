@@ -135,17 +135,44 @@ impl Refused<'_> {
     }
 }
 
-/// The same error without what could not be shown as it is: the names in a certificate.
+/// The same error without what could not be shown as it is: the names in a certificate, and lists
+/// that are as long as a server likes. What is long all the same is cut, and is text from then on.
 pub(super) fn fit_to_be_shown(error: &Error) -> Error {
+    let mut fit = error.clone();
+    if let Error::InvalidCertificate(error) = &mut fit {
+        shorten(error);
+    }
+    let text = fit.to_string();
+    match text.char_indices().nth(SHOWN_CHARS) {
+        None => fit,
+        Some((end, _)) => {
+            Error::General(format!("{}\u{2026}", text.get(..end).unwrap_or_default()))
+        }
+    }
+}
+
+fn shorten(error: &mut CertificateError) {
     match error {
-        Error::InvalidCertificate(CertificateError::NotValidForNameContext {
-            expected,
-            presented,
-        }) => Error::InvalidCertificate(CertificateError::NotValidForNameContext {
-            expected: expected.clone(),
-            presented: presented.iter().take(NAMES).map(|name| bare(name)).collect(),
-        }),
-        other => other.clone(),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            presented.truncate(NAMES);
+            presented.iter_mut().for_each(|name| *name = bare(name));
+        }
+        CertificateError::InvalidPurposeContext { presented, .. } => presented.truncate(NAMES),
+        CertificateError::UnsupportedSignatureAlgorithmContext {
+            signature_algorithm_id,
+            supported_algorithms,
+        } => {
+            signature_algorithm_id.truncate(ID_BYTES);
+            supported_algorithms.truncate(NAMES);
+        }
+        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+            signature_algorithm_id,
+            public_key_algorithm_id,
+        } => {
+            signature_algorithm_id.truncate(ID_BYTES);
+            public_key_algorithm_id.truncate(ID_BYTES);
+        }
+        _ => {}
     }
 }
 
@@ -203,3 +230,60 @@ fn is_tls(opening: &[u8]) -> bool {
 /// How many names are told, and how much of each.
 const NAMES: usize = 5;
 const NAME_CHARS: usize = 80;
+/// How much of the identifier of an algorithm; those in use have 13 bytes at most, but for RSA-PSS.
+const ID_BYTES: usize = 20;
+/// How much of an error of `rustls`.
+const SHOWN_CHARS: usize = 1_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::pki_types::alg_id::ECDSA_SHA256;
+
+    #[test]
+    fn what_is_shown_is_short_however_long_the_lists_of_a_server_are() {
+        let long = || vec![255_u8; 300_000];
+        let purposes = vec![ExtendedKeyPurpose::Other(vec![usize::MAX; 1_000]); 1_000];
+        for (error, keeps_its_kind) in [
+            (
+                CertificateError::UnsupportedSignatureAlgorithmContext {
+                    signature_algorithm_id: long(),
+                    supported_algorithms: vec![ECDSA_SHA256; 20],
+                },
+                true,
+            ),
+            (
+                CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext {
+                    signature_algorithm_id: long(),
+                    public_key_algorithm_id: long(),
+                },
+                true,
+            ),
+            (
+                CertificateError::NotValidForNameContext {
+                    expected: "a.test".try_into().unwrap(),
+                    presented: vec!["x".repeat(1_000); 1_000],
+                },
+                true,
+            ),
+            (
+                CertificateError::InvalidPurposeContext {
+                    required: ExtendedKeyPurpose::ServerAuth,
+                    presented: purposes,
+                },
+                false,
+            ),
+        ] {
+            let fit = fit_to_be_shown(&Error::InvalidCertificate(error.clone()));
+            let (text, debug) = (fit.to_string(), format!("{fit:?}"));
+            assert!(text.chars().count() <= 1_050 && debug.len() <= 2_000, "{text}, {debug}");
+            let kept = matches!(&fit, Error::InvalidCertificate(kept)
+                if discriminant(kept) == discriminant(&error));
+            assert_eq!(kept, keeps_its_kind, "{text}");
+        }
+        let fit = fit_to_be_shown(&Error::General("\u{e4}".repeat(100_000)));
+        assert!(fit.to_string().ends_with("\u{e4}\u{2026}") && fit.to_string().len() < 2_100);
+        let short = Error::General("as it was".to_owned());
+        assert_eq!(fit_to_be_shown(&short), short);
+    }
+}
