@@ -40,7 +40,8 @@ pub struct Limits {
     /// How many bytes may come out of a content coding for each byte that goes in, past the
     /// first mebibyte. Default: 1000. Deflate itself ends at 1032, and only for runs of one byte.
     pub decompression_ratio: u32,
-    /// Content codings stacked on one body. Default: 2. curl stops at 5; no server stacks any.
+    /// Content codings stacked on one body; more than 16 are too many whatever is set. Default: 2.
+    /// curl stops at 5; no server stacks any.
     pub codings: usize,
 }
 

@@ -25,6 +25,7 @@ impl Decoder {
         if head.status == 206 {
             return Ok(None);
         }
+        let limit = limits.codings.min(MOST_STAGES);
         let mut stages = Vec::new();
         let fields = head.headers.get_all("content-encoding");
         for name in fields.flat_map(|value| value.split(',')).map(str::trim) {
@@ -36,8 +37,7 @@ impl Decoder {
             } else if !is("identity") && !name.is_empty() {
                 return Ok(None);
             }
-            if stages.len() > limits.codings {
-                let limit = limits.codings;
+            if stages.len() > limit {
                 return Err(Error::new(
                     ErrorKind::TooLarge,
                     format!("the body has more content codings than the limit codings of {limit}"),
@@ -149,6 +149,9 @@ impl Caps {
     }
 }
 
+/// How many codings a body may have at most, whatever the limit says: each has a window in memory,
+/// and a frame on the stack while a piece is decoded.
+const MOST_STAGES: usize = 16;
 /// What may come out at any ratio.
 const FREE_BYTES: u64 = 1 << 20;
 /// The most that a byte of deflate can become: four matches of 258 bytes, for each has a code word

@@ -356,6 +356,20 @@ fn the_limit_on_codings_passes_at_its_value_and_fails_one_above() {
     assert!(error.kind() == ErrorKind::TooLarge && error.message().contains("codings"), "{error}");
 }
 
+/// Each of them is a stage, with memory and a frame on the stack of its own.
+#[test]
+fn there_are_never_more_than_16_codings_whatever_the_limit_says() {
+    let codings = |count| vec!["gzip"; count].join(", ");
+    let limits = Limits { codings: usize::MAX, ..Limits::default() };
+    let body = (0..16).fold(b"text".to_vec(), |body, _| gzip(&body));
+    assert!(decode_in(&codings(16), &body, 100, &limits).is_ok_and(|text| text == b"text"));
+    for count in [17, 5_000] {
+        let error = Decoder::for_head(&head(&codings(count)), &limits).err().unwrap();
+        assert_eq!(error.kind(), ErrorKind::TooLarge);
+        assert!(error.message().ends_with("the limit codings of 16"), "{error}");
+    }
+}
+
 #[test]
 fn a_coding_that_is_not_known_is_handed_over_as_it_came() {
     let limits = Limits::default();
