@@ -120,6 +120,17 @@ impl Flow {
         }
     }
 
+    /// Does some work of ours: no byte can move meanwhile.
+    pub(super) fn work<T>(&self, work: impl FnOnce() -> T) -> T {
+        if self.is_idle() {
+            return work();
+        }
+        let started = Instant::now();
+        let done = work();
+        self.pause(started.elapsed());
+        done
+    }
+
     /// How long the next byte may take at most.
     pub(super) fn left(&self, now: Instant) -> Result<Option<Duration>, Expired> {
         let (since, limit, clock) = match self.stage.get() {

@@ -293,7 +293,7 @@ impl Connection {
                 Event::End => return Ok(()),
                 Event::Data(count) => {
                     let mut bytes = self.buffer.take(count);
-                    while sink.data(&mut bytes)? {
+                    while patience.flow.work(|| sink.data(&mut bytes))? {
                         pause(sink, &self.stream, &mut patience)?;
                         // A few bytes may be much work.
                         patience.check(Phase::Decoding)?;

@@ -5,7 +5,7 @@
 use super::coding::{gzip, raw_deflate, text, zlib};
 use super::*;
 use crate::support::script::{Gate, reply};
-use fetchpool::{CancelToken, Fault, Phase, Pool, RetryPolicy};
+use fetchpool::{CancelToken, Fault, LowSpeed, Phase, Pool, RetryPolicy};
 use flate2::write::DeflateEncoder;
 use flate2::{Compression, FlushCompress};
 use std::io::Write as _;
@@ -197,6 +197,19 @@ fn tarpit() -> Vec<u8> {
     reply("200 OK", "Content-Encoding: gzip, deflate, gzip\r\n", bytes)
 }
 
+/// The same, but for so many mebibytes of a name only, with a text behind it that comes whole later.
+fn slough(mebibytes: usize, text: &[u8]) -> Vec<u8> {
+    let mut deflate = flate2::Compress::new(Compression::best(), false);
+    let mut block = Vec::with_capacity(64 << 10);
+    deflate.compress_vec(&[b'n'; 1 << 20], &mut block, FlushCompress::Full).unwrap();
+    let mut start = DeflateEncoder::new(Vec::new(), Compression::best());
+    start.write_all(&[0x1f, 0x8b, 8, 8, 0, 0, 0, 0, 0, 3]).unwrap();
+    start.flush().unwrap();
+    let rest = raw_deflate(&[b"\0", &gzip(text)[10..]].concat());
+    let name = [start.get_ref().clone(), block.repeat(mebibytes), rest].concat();
+    reply("200 OK", "Content-Encoding: gzip, deflate, gzip\r\n", gzip(&name))
+}
+
 /// Without any cap that would end the decoding.
 fn without_caps(config: &mut SessionConfig) {
     config.limits.codings = 3;
@@ -242,4 +255,25 @@ fn a_cancel_ends_the_decoding_of_a_body() {
     });
     assert!(soon(started), "{:?}", started.elapsed());
     assert_eq!(error.kind(), ErrorKind::Cancelled);
+}
+
+/// While bytes are decoded none are read, and that is no fault of the peer's.
+#[test]
+fn a_body_that_takes_longer_to_decode_than_a_stall_may_last_is_no_stall() {
+    let (limit, text) = (Duration::from_millis(250), text(400_000));
+    // How many mebibytes take so long differs from machine to machine.
+    for mebibytes in (6..12).map(|power| 1 << power) {
+        let server = Script::new().reply(slough(mebibytes, &text)).serve();
+        let mut session = session(|config| {
+            without_caps(config);
+            config.stall_timeout = Some(limit);
+            config.low_speed = Some(LowSpeed::new(1_000, limit));
+        });
+        let response = session.request(server.url("/")).unwrap();
+        assert!(response.bytes() == text, "{} bytes", response.bytes().len());
+        if response.timings().receiving > limit * 2 {
+            return;
+        }
+    }
+    panic!("nothing takes long enough");
 }
