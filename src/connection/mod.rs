@@ -45,7 +45,7 @@ use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
 use crate::message::{Target, Timings};
 use crate::observer::Watched;
-use crate::wire::{Buffer, Event, Exchange, Limits, RequestKind, ResponseHead, Verdict};
+use crate::wire::{Buffer, Event, Exchange, Limits, RequestKind, ResponseHead, Verdict, WireError};
 
 /// An open connection to one origin.
 pub(crate) struct Connection {
@@ -162,8 +162,9 @@ impl Connection {
             // That the peer has closed is found, and told, where the answer is waited for.
             Ok(Look::Quiet | Look::Closed) => Ok(()),
             Ok(Look::Bytes) => {
-                let detail = "bytes came before the request was sent";
-                Err(Error::new(ErrorKind::Protocol, detail).during(Phase::Sending))
+                self.fill(READ_BYTES_HEAD, Phase::Sending, patience)?;
+                let unasked = WireError::unasked(self.buffer.filled());
+                Err(Error::from(unasked).during(Phase::Sending))
             }
             Err(error) => Err(patience.error(error, Phase::Sending, ErrorKind::Io, "")),
         }

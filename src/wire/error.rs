@@ -9,6 +9,8 @@ use crate::message::{REDACTED, is_secret, without_userinfo};
 /// A rule of HTTP/1.1 that was broken, or a ceiling that was reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum WireError {
+    /// The peer spoke before it was asked.
+    Unasked(Found),
     /// The first bytes are not those of an HTTP/1 response.
     NotHttp(Found),
     BadStatusLine(Found),
@@ -80,6 +82,11 @@ pub(crate) enum Class {
 }
 
 impl WireError {
+    /// These bytes came before a request was sent.
+    pub(crate) fn unasked(bytes: &[u8]) -> Self {
+        Self::Unasked(Found::new(bytes))
+    }
+
     pub(crate) const fn class(&self) -> Class {
         match self {
             Self::StatusLineTooLong { .. }
@@ -94,7 +101,8 @@ impl WireError {
             | Self::BadHost
             | Self::BadField(_)
             | Self::OwnField(_) => Class::BadRequest,
-            Self::NotHttp(_)
+            Self::Unasked(_)
+            | Self::NotHttp(_)
             | Self::BadStatusLine(_)
             | Self::BadHeaderField(_)
             | Self::FoldedFraming
@@ -114,6 +122,9 @@ impl WireError {
 impl fmt::Display for WireError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Unasked(found) => {
+                write!(f, "bytes came before the request was sent: found {found}")
+            }
             Self::NotHttp(found) => write!(f, "expected \"HTTP/1.\", found {found}"),
             Self::BadStatusLine(found) => {
                 write!(f, "expected a status line such as \"HTTP/1.1 200 OK\", found {found}")

@@ -52,13 +52,25 @@ fn held_up(place: &'static str, until: &Gate) -> Session {
 #[test]
 fn a_server_that_speaks_first_has_answered_nothing() {
     let late = "HTTP/1.1 408 Request Timeout\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
-    for unasked in [EVIL, late, "HTTP/1.1 103 Early Hints\r\n\r\n", "\r\n", "\0"] {
+    let secret = "Set-Cookie: id=secret\r\n";
+    let long = "x".repeat(5_000);
+    for (unasked, found) in [
+        (EVIL, r"HTTP/1.1 200 OK\r"),
+        (late, r"HTTP/1.1 408 Request Timeout\r"),
+        ("HTTP/1.1 103 Early Hints\r\n\r\n", r"HTTP/1.1 103 Early Hints\r"),
+        ("\r\n", r"\r"),
+        ("\0\x1b[2J", r"\x00\x1b[2J"),
+        (secret, "Set-Cookie: [redacted]"),
+        (&long, &long[..40]),
+    ] {
         let sent = Gate::new();
         let server = Script::new().send(unasked).open(&sent).accept().reply(OK).serve();
         let mut session = held_up("connected", &sent);
         let error = session.request(server.url("/")).unwrap_err();
         assert_eq!((error.kind(), error.fault()), (ErrorKind::Protocol, Fault::Peer), "{error}");
         assert_eq!(error.phase(), Some(Phase::Sending), "{unasked:?}");
+        let told = format!("bytes came before the request was sent: found \"{found}\"");
+        assert!(error.message().ends_with(&told), "{error}");
         server.wait_for_end_of(0);
         assert!(server.requests().is_empty(), "{unasked:?}: it was told something");
         assert_eq!(session.request(server.url("/")).unwrap().text(), "ok", "the session goes on");
@@ -79,6 +91,7 @@ fn a_server_that_speaks_first_over_tls_has_answered_nothing() {
     });
     let error = session.request(server.url("/")).unwrap_err();
     assert_eq!((error.kind(), error.fault()), (ErrorKind::Protocol, Fault::Peer), "{error}");
+    assert!(error.message().ends_with(r#"sent: found "HTTP/1.1 200 OK\r""#), "{error}");
     assert!(server.is_idle());
     assert!(server.requests().is_empty());
 }
