@@ -166,6 +166,10 @@ impl Connection {
                 let unasked = WireError::unasked(self.buffer.filled());
                 Err(Error::from(unasked).during(Phase::Sending))
             }
+            Ok(Look::Noise) => {
+                let detail = "a flood of TLS records came before the request was sent";
+                Err(Error::new(ErrorKind::Protocol, detail).during(Phase::Sending))
+            }
             Err(error) => Err(patience.error(error, Phase::Sending, ErrorKind::Io, "")),
         }
     }
@@ -220,7 +224,8 @@ impl Connection {
     ) -> Result<Option<Box<ResponseHead>>, Unwritten> {
         let refused = |error: Error| Unwritten::Refused(error.during(Phase::Sending));
         let filled = match self.stream.look() {
-            Ok(Look::Quiet) => return Ok(None),
+            // Who waited for data behind the noise could wait for the answer, and send no more.
+            Ok(Look::Quiet | Look::Noise) => return Ok(None),
             Ok(Look::Bytes | Look::Closed) => self.fill(READ_BYTES_HEAD, Phase::Sending, patience),
             Err(error) => Err(patience.error(error, Phase::Sending, ErrorKind::Io, "")),
         };

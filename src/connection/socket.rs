@@ -137,6 +137,12 @@ impl Socket {
 pub(super) enum Look {
     Quiet,
     Bytes,
+    /// TLS records without data, more than were looked through. There may be data behind them.
+    #[cfg_attr(
+        not(feature = "tls-no-provider"),
+        expect(dead_code, reason = "only TLS has bytes that are no data")
+    )]
+    Noise,
     /// The peer has closed, and nothing came before that.
     Closed,
 }

@@ -121,3 +121,22 @@ fn a_slow_upload_that_moves_is_neither_a_stall_nor_too_slow() {
         assert!(response.timings().sending > SHORT, "{:?}", response.timings());
     });
 }
+
+/// They hold no data, so that whoever waits for some behind them waits for the answer.
+#[cfg(feature = "tls")]
+#[test]
+fn a_flood_of_session_tickets_does_not_hold_an_upload_up() {
+    for tickets in [0, 2_000, 5_000] {
+        let peer = Carrier::Plain.serve(move |line| line.flood(tickets, LENGTH, &ok("stored")));
+        let mut config = SessionConfig::new();
+        Carrier::Tls.trust(&mut config);
+        config.timeout = Some(LONG / 2);
+        let url = peer.url("/").replace("http:", "https:");
+        let (pool, job) = (Pool::builder().session(config), Request::post(url).body(large()));
+        let (mut responses, mut exceptions) = within(LONG, move || pool.map([job]));
+        if let Some(exception) = exceptions.next() {
+            panic!("{tickets} tickets: {}, {:?}", exception.message(), exception.timings());
+        }
+        assert_eq!(responses.next().unwrap().text(), "stored");
+    }
+}

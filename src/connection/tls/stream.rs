@@ -88,7 +88,8 @@ impl TlsStream {
     /// Reads what came unasked, without waiting. Session tickets may come at any time: a connection
     /// that has nothing else is quiet. But no clock runs here, so there is an end to them, too.
     pub(in crate::connection) fn look(&mut self) -> io::Result<Look> {
-        for _ in 0..MOST_READS {
+        let mut reads = 0;
+        loop {
             // First what came with the last read already.
             let state = self.connection.process_new_packets().map_err(invalid)?;
             if state.plaintext_bytes_to_read() > 0 {
@@ -97,6 +98,11 @@ impl TlsStream {
             if state.peer_has_closed() {
                 return Ok(Look::Closed);
             }
+            // Not before what was read is taken in: there is no room for more behind it.
+            if reads == MOST_READS {
+                return Ok(Look::Noise);
+            }
+            reads += 1;
             match self.connection.read_tls(&mut WithoutWaiting(&self.socket)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Look::Quiet),
                 Err(error) => return Err(error),
@@ -104,7 +110,6 @@ impl TlsStream {
                 Ok(_) => {}
             }
         }
-        Ok(Look::Bytes)
     }
 
     /// Waits for records and takes them in. An end of file is told by the reader afterwards.
