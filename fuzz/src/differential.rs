@@ -160,17 +160,18 @@ fn other(ours: &Story, input: &[u8]) -> Option<&'static str> {
     let mut lines = heads.split(|&byte| byte == b'\n');
     let (sizes, _) = plain::chunk_lines(plain::final_body(input));
     let has_no_body = ours.body.is_empty();
+    let is_length = |line: &[u8]| {
+        line.get(..14).is_some_and(|name| name.eq_ignore_ascii_case(b"content-length"))
+    };
     if lines.clone().any(|line| line.starts_with(b" ") || line.starts_with(b"\t")) {
         Some("other_fold")
     } else if lines.clone().count() > 128 {
         Some("other_fields")
-    } else if ours.interim > 0 && lines.any(|line| line.get(8..12) == Some(b" 100")) {
+    } else if ours.interim > 0 && lines.clone().any(|line| line.get(8..12) == Some(b" 100")) {
         Some("other_fields_of_100")
     } else if sizes.iter().any(|line| line.len() > 20) {
         Some("other_chunk_line")
-    } else if has_no_body
-        && ours.fields.iter().any(|(n, _)| n.eq_ignore_ascii_case("content-length"))
-    {
+    } else if (has_no_body || ours.interim > 0) && lines.any(is_length) {
         Some("other_length_of_no_body")
     } else {
         None

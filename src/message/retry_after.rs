@@ -7,8 +7,8 @@ use super::date::parse_date;
 
 impl Response {
     /// The wait that `Retry-After` asks for (RFC 9110 §10.2.3), in seconds or until a date. A date
-    /// is taken by the server's own clock where it tells its time, and one that is past is no wait.
-    /// A number too large to count is the longest time there is.
+    /// is taken by the server's own clock where it tells its time; one that is past asks for
+    /// nothing. A number too large to count is the longest time there is.
     pub(crate) fn retry_after(&self, now: SystemTime) -> Option<Duration> {
         let seconds = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let now = i64::try_from(seconds).unwrap_or(i64::MAX);
@@ -24,7 +24,8 @@ pub(crate) fn wait(value: &str, date: Option<&str>, now: i64) -> Option<Duration
     }
     let then = parse_date(value, now)?;
     let now = date.and_then(|date| parse_date(date, now)).unwrap_or(now);
-    Some(Duration::from_secs(u64::try_from(then.saturating_sub(now)).unwrap_or_default()))
+    let seconds = u64::try_from(then.saturating_sub(now)).ok()?;
+    (seconds > 0).then(|| Duration::from_secs(seconds))
 }
 
 #[cfg(test)]
@@ -41,9 +42,9 @@ mod tests {
         assert_eq!(wait("120"), Some(Duration::from_secs(120)));
         assert_eq!(wait("99999999999999999999"), Some(Duration::MAX));
         assert_eq!(wait(LATER), Some(Duration::from_secs(23)));
-        assert_eq!(wait("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
-        assert_eq!(wait("Thu, 01 Jan 1970 00:00:00 GMT"), Some(Duration::ZERO));
-        for value in ["", "-1", "+1", "1.5", "1 ", "soon", "\u{663}"] {
+        assert_eq!(wait("Sun, 06 Nov 1994 08:49:38 GMT"), Some(Duration::from_secs(1)));
+        let past = ["Sun, 06 Nov 1994 08:49:37 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"];
+        for value in past.into_iter().chain(["", "-1", "+1", "1.5", "1 ", "soon", "\u{663}"]) {
             assert_eq!(wait(value), None, "{value:?}");
         }
     }

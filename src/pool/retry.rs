@@ -19,7 +19,7 @@ use crate::message::{Request, Response};
 ///
 /// The wait grows exponentially, with full jitter: a random time up to 200 ms before the first
 /// retry, 400 ms before the second and so on, up to 60 s. A `Retry-After`, in seconds or as a date,
-/// is obeyed up to the same cap, unless it asks for no wait. Waiting jobs take no worker. The wait counts inside the request's
+/// is obeyed up to the same cap. Waiting jobs take no worker. The wait counts inside the request's
 /// timeout, and a retry that could not begin before that ends, or before the pool's deadline, is
 /// not made: the last result stands.
 ///
@@ -76,8 +76,7 @@ impl RetryPolicy {
             if !RETRIED_STATUSES.contains(&response.status()) || !request.method().is_idempotent() {
                 return None;
             }
-            // None at all would have every worker back at once.
-            if let Some(wait) = response.retry_after(now).filter(|wait| !wait.is_zero()) {
+            if let Some(wait) = response.retry_after(now) {
                 return Some(wait.min(MAX_WAIT));
             }
         }
@@ -193,10 +192,7 @@ mod tests {
         assert_eq!(wait("7"), Duration::from_secs(7));
         assert_eq!(wait("86400"), Duration::from_secs(60));
         assert_eq!(wait("+7"), Duration::ZERO, "not a number of seconds");
-        assert_eq!(
-            policy.wait(0, &get, &response(503, Some("0")), 1.0, SystemTime::UNIX_EPOCH),
-            Some(FIRST_WAIT)
-        );
+        assert_eq!(wait("0"), Duration::ZERO);
         assert_eq!(wait("99999999999999999999999"), Duration::from_secs(60));
         assert_eq!(wait("Thu, 01 Jan 1970 00:00:42 GMT"), Duration::from_secs(42));
         assert_eq!(wait("Fri, 02 Jan 1970 00:00:00 GMT"), Duration::from_secs(60));
