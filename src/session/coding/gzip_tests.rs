@@ -379,3 +379,41 @@ fn a_coding_that_is_not_known_is_handed_over_as_it_came() {
     let part = ResponseHead { status: 206, ..head("gzip") };
     assert!(Decoder::for_head(&part, &limits).unwrap().is_none());
 }
+
+#[test]
+fn a_mebibyte_comes_out_at_any_ratio_and_not_one_byte_more() {
+    let limits = Limits { decompression_ratio: 1, ..Limits::default() };
+    for (length, fits) in [(1 << 20, true), ((1 << 20) + 1, false)] {
+        for piece in [1, 1 << 20] {
+            let decoded = decode_in("deflate", &raw(&vec![0; length]), piece, &limits);
+            assert_eq!(decoded.is_ok(), fits, "{length} in pieces of {piece}");
+        }
+    }
+}
+
+#[test]
+fn an_error_says_what_is_wrong_with_which_coding() {
+    let good = gzip(b"some text");
+    let with = |at: usize, byte: u8| {
+        let mut bytes = good.clone();
+        bytes[at] = byte;
+        bytes
+    };
+    for (coding, body, words) in [
+        ("gzip", good[..12].to_vec(), "the gzip body ends before its end"),
+        ("deflate", zlib(b"some text")[..4].to_vec(), "the deflate body ends before its end"),
+        ("deflate", vec![0x78], "the deflate body ends before its end"),
+        ("gzip", b"some text".to_vec(), "does not begin like gzip"),
+        ("gzip", with(1, 0), "does not begin like gzip"),
+        ("gzip", with(2, 7), "does not begin like gzip"),
+        // A flag that nobody knows the meaning of.
+        ("gzip", with(3, 0x20), "does not begin like gzip"),
+        ("gzip", with(3, 0x80), "does not begin like gzip"),
+        ("gzip", [&good[..], b"more"].concat(), "bytes behind the end of the gzip body"),
+        ("gzip", [&good[..], &[0x1f, 0]].concat(), "bytes behind the end of the gzip body"),
+        ("deflate", [&zlib(b"x")[..], b"x"].concat(), "bytes behind the end of the deflate body"),
+    ] {
+        let error = decode_in(coding, &body, 3, &Limits::default()).unwrap_err();
+        assert!(error.message().contains(words), "{words}: {}", error.message());
+    }
+}
