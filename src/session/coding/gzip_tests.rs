@@ -417,3 +417,21 @@ fn an_error_says_what_is_wrong_with_which_coding() {
         assert!(error.message().contains(words), "{words}: {}", error.message());
     }
 }
+
+#[test]
+fn what_the_decoder_holds_back_comes_out_without_more_input() {
+    for length in [(16 << 10) + 1, 30_000, 32 << 10, 100_000] {
+        let body = vec![0; length];
+        for (coding, coded) in [("deflate", raw(&body)), ("deflate", zlib(&body))] {
+            let decoded = decode_in(coding, &coded, coded.len(), &Limits::default());
+            assert!(decoded.is_ok_and(|decoded| decoded == body), "{length}");
+        }
+    }
+}
+
+#[test]
+fn raw_deflate_is_known_by_its_second_byte_where_the_first_could_be_of_either() {
+    // A stored block, with a bit of its padding set, and an empty last one.
+    let body = [0x08, 4, 0, 0xfb, 0xff, b't', b'e', b'x', b't', 3, 0];
+    assert_eq!(decode("deflate", &body), Ok(b"text".to_vec()));
+}
