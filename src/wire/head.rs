@@ -345,6 +345,15 @@ mod tests {
     }
 
     #[test]
+    fn a_field_whose_name_only_resembles_a_framing_one_may_be_folded() {
+        for name in ["Connection-Info", "Connectio", "Connectiom", "X-Transfer-Coding"] {
+            let bytes = alloc::format!("HTTP/1.1 200 OK\r\n{name}: 1\r\n 2\r\n\r\n");
+            let head = read(bytes.as_bytes()).unwrap().unwrap();
+            assert_eq!(head.headers.get(name), Some("1 2"), "{name}");
+        }
+    }
+
+    #[test]
     fn the_error_of_a_field_shows_the_line_that_is_malformed() {
         for (lines, bad) in [
             ("Good: a\r\nBad name: b\r\n", "Bad name: b"),
