@@ -11,6 +11,7 @@ mod headers;
 pub(crate) mod json;
 mod links;
 mod method;
+pub(crate) mod random;
 mod request;
 mod response;
 mod retry_after;

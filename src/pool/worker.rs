@@ -1,7 +1,5 @@
 //! What a worker thread does: next job, `session.run`, `claim.finish`, and again.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -12,7 +10,7 @@ use crate::catch::catch;
 use crate::connection::{Deadline, Interrupt};
 use crate::error::{Error, ErrorKind};
 use crate::log::debug;
-use crate::message::{Clock, Request, Response};
+use crate::message::{Clock, Request, Response, random};
 use crate::observer::{Observed, Observer};
 use crate::session::{Allowance, Call, Session};
 
@@ -174,6 +172,6 @@ impl<'a> Worker<'a> {
 
 /// A number from 0 to 1, as random as the seed of a hash map.
 fn random() -> f64 {
-    let bits = u32::try_from(RandomState::new().hash_one(0) >> 32).unwrap_or_default();
+    let bits = u32::try_from(random::bits() >> 32).unwrap_or_default();
     f64::from(bits) / f64::from(u32::MAX)
 }
