@@ -6,10 +6,10 @@ use super::Session;
 use super::call::Course;
 use super::redirect::Step;
 use crate::connection::{Answer, Connection, Deadline, Outgoing};
-use crate::error::{Error, Phase};
+use crate::error::Error;
 use crate::log::debug;
-use crate::message::{Clock, Request, Timings, redact};
-use crate::wire::{self, BodyLength, RequestHead, RequestKind};
+use crate::message::{Clock, Timings, redact};
+use crate::wire::RequestKind;
 
 impl Session {
     /// Sends the request of one hop and reads the head of its answer.
@@ -96,83 +96,6 @@ impl Session {
         self.traffic.opened = self.traffic.opened.saturating_add(1);
         Ok(connection)
     }
-
-    /// Writes the head: the session's fields unless the request has its own, then the request's.
-    fn encode(&self, request: &Request, step: &Step, out: &mut Vec<u8>) -> Result<(), Error> {
-        let config = &self.config;
-        let goes_along = |name: &str| {
-            (step.with_credentials || !crate::message::is_secret(name))
-                && (step.with_body || !describes_body(name))
-        };
-        let auth = self.authorization(request, step)?;
-        let defaults = config.headers.iter().filter(|(name, _)| {
-            goes_along(name)
-                && (step.with_credentials || is_neutral(name))
-                && request.sends_default(name)
-                && !(auth.is_some() && name.eq_ignore_ascii_case("authorization"))
-        });
-        let own = request.headers().iter().filter(|(name, _)| goes_along(name));
-        let (body, content_type) = request.content();
-        let content_type = content_type.filter(|_| step.with_body);
-        let has = |name: &str| request.headers().contains(name) || config.headers.contains(name);
-        let added = [
-            (
-                "Accept-Encoding",
-                self.accept_encoding.filter(|_| {
-                    request.sends_default("accept-encoding") && !has("accept-encoding")
-                }),
-            ),
-            ("Authorization", auth.as_deref()),
-            ("Content-Type", content_type.filter(|_| !request.headers().contains("content-type"))),
-        ];
-        let added = added.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        // A body's own type is more than the session's default for all bodies.
-        let typed = content_type.is_some();
-        let defaults =
-            defaults.filter(|(name, _)| !(typed && name.eq_ignore_ascii_case("content-type")));
-        let length = match step.with_body && body.is_some() {
-            true => BodyLength::Known(body.len()),
-            false if step.method.expects_body() => BodyLength::Known(0),
-            false => BodyLength::None,
-        };
-        let head = RequestHead {
-            method: step.method.as_str(),
-            target: step.target.path_and_query(),
-            host: step.target.authority(),
-            body: length,
-            close: !config.keep_alive,
-        };
-        wire::encode(out, &head, defaults.chain(added).chain(own))
-            .map_err(|error| Error::from(error).during(Phase::Setup))
-    }
-
-    /// The credentials that go along with this hop: the URL's own, or the session's.
-    fn authorization(&self, request: &Request, step: &Step) -> Result<Option<String>, Error> {
-        if !step.with_credentials || !request.sends_default("authorization") {
-            return Ok(None);
-        }
-        if let Some(userinfo) = step.target.userinfo() {
-            return super::auth::from_userinfo(userinfo).map(Some);
-        }
-        match &self.config.auth {
-            Some(auth) => Ok(auth.for_target(&step.target)?.map(str::to_owned)),
-            None => Ok(None),
-        }
-    }
-}
-
-/// Fields that a session may send to any origin. All others it sets were meant for the origins of
-/// the jobs, and one of them may be a key by a name of its own.
-fn is_neutral(name: &str) -> bool {
-    ["user-agent", "accept", "accept-language", "accept-encoding", "cache-control", "pragma"]
-        .iter()
-        .any(|neutral| name.eq_ignore_ascii_case(neutral))
-}
-
-/// Fields that make no sense without the body they describe (RFC 9110 §15.4).
-fn describes_body(name: &str) -> bool {
-    name.len() > 8
-        && name.as_bytes().get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"))
 }
 
 /// A body up to this size is copied behind its head to be sent with it.

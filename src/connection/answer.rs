@@ -1,0 +1,29 @@
+//! What is sent, and what comes of it.
+
+use crate::error::Error;
+use crate::wire::{Exchange, RequestKind, ResponseHead};
+
+/// A request as bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Outgoing<'a> {
+    pub(crate) kind: RequestKind,
+    pub(crate) head: &'a [u8],
+    pub(crate) body: &'a [u8],
+}
+
+/// A response whose head has been read and whose body has not.
+pub(crate) struct Answer {
+    pub(crate) head: Box<ResponseHead>,
+    pub(crate) exchange: Exchange,
+    /// Whether the peer waited for the whole request. If it did not, what is left of the request
+    /// stands in the way of the next one.
+    pub(crate) sent_whole: bool,
+}
+
+/// Why there is no answer.
+pub(crate) struct Failure {
+    pub(crate) error: Error,
+    /// The connection had served before, and was closed before a byte of an answer came: the
+    /// peer most likely closed it while it was idle, and never saw the request.
+    pub(crate) went_stale: bool,
+}

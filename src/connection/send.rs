@@ -1,0 +1,198 @@
+//! Sends a request, and hears the peer out meanwhile.
+
+use std::io;
+use std::time::Duration;
+
+use super::answer::{Answer, Failure, Outgoing};
+use super::patience::{Patience, is_close};
+use super::socket::Look;
+use super::times::Times;
+use super::{Connection, READ_BYTES_HEAD};
+use crate::error::{Error, ErrorKind, Phase};
+use crate::log::debug;
+use crate::message::Timings;
+use crate::wire::{Event, Exchange, Limits, ResponseHead, WireError};
+
+impl Connection {
+    /// Sends a request and reads the head of its response.
+    ///
+    /// A peer may answer before it has read the whole request, and close. So when writing fails,
+    /// an answer that is already there is read before the failure is believed.
+    pub(crate) fn send(
+        &mut self,
+        request: Outgoing<'_>,
+        limits: &Limits,
+        patience: &Patience<'_>,
+        timings: &mut Timings,
+    ) -> Result<Answer, Failure> {
+        let reused = self.used.is_some();
+        timings.reused = reused;
+        patience.interrupt.watch_socket(self.stream.tcp());
+        let mut times = Times::new(timings);
+        patience.flow.begin();
+        let mut exchange = Exchange::new(request.kind, limits);
+        if !reused {
+            self.hear_out(patience).map_err(|error| Failure { error, went_stale: false })?;
+        }
+        let written = self.write(request, &mut exchange, patience);
+        times.lap(|timings| &mut timings.sending);
+        let (failed, sent_whole) = match written {
+            Ok(Written::Whole) => (None, true),
+            Ok(Written::Answered(head)) => {
+                return Ok(Answer { head, exchange, sent_whole: false });
+            }
+            Err(Unwritten::Refused(error)) => return Err(Failure { error, went_stale: false }),
+            Err(Unwritten::Closed(error)) => (Some(error), false),
+        };
+        patience.flow.sent();
+        let head = self.read_head(&mut exchange, patience);
+        times.lap(|timings| &mut timings.waiting);
+        let error = match (head, failed) {
+            (Ok(head), _) => return Ok(Answer { head, exchange, sent_whole }),
+            (Err(error), None) => error.during(Phase::Waiting),
+            (Err(_), Some(error)) => error,
+        };
+        let untouched = !exchange.has_received();
+        let went_stale = reused && untouched && error.kind() == ErrorKind::Closed;
+        Err(Failure { error, went_stale })
+    }
+
+    /// Refuses a peer that speaks before it was asked: what it says answers somebody else's
+    /// request, or none. (A kept connection was looked at before it was chosen.)
+    fn hear_out(&mut self, patience: &Patience<'_>) -> Result<(), Error> {
+        match self.stream.look() {
+            // That the peer has closed is found, and told, where the answer is waited for.
+            Ok(Look::Quiet | Look::Closed) => Ok(()),
+            Ok(Look::Bytes) => {
+                self.fill(READ_BYTES_HEAD, Phase::Sending, patience)?;
+                let unasked = WireError::unasked(self.buffer.filled());
+                Err(Error::from(unasked).during(Phase::Sending))
+            }
+            Ok(Look::Noise) => {
+                let detail = "a flood of TLS records came before the request was sent";
+                Err(Error::new(ErrorKind::Protocol, detail).during(Phase::Sending))
+            }
+            Err(error) => Err(patience.error(error, Phase::Sending, ErrorKind::Io, "")),
+        }
+    }
+
+    /// Writes the request, unless the peer answers before the end of it.
+    ///
+    /// A peer that will not have a large body may answer at once. It may then read no more and keep
+    /// the connection open: whoever only writes waits for ever. Or it may read on, and be sent all
+    /// of it for nothing. So it is looked whether there is something to read when writing comes to
+    /// a stop, and now and then. An interim response is not an answer.
+    fn write(
+        &mut self,
+        request: Outgoing<'_>,
+        exchange: &mut Exchange,
+        patience: &Patience<'_>,
+    ) -> Result<Written, Unwritten> {
+        let failed = |error: io::Error| {
+            let closed = is_close(&error);
+            let detail = "the request was not sent";
+            let error = patience.error(error, Phase::Sending, ErrorKind::Io, detail);
+            if closed { Unwritten::Closed(error) } else { Unwritten::Refused(error) }
+        };
+        let mut unwatched = 0_usize;
+        // A head can be long, too: its URL may have any length.
+        for mut rest in [request.head, request.body] {
+            let mut pending = false;
+            while pending || !rest.is_empty() {
+                if unwatched >= LOOK_BYTES {
+                    unwatched = 0;
+                    if let Some(head) = self.read_early(exchange, patience)? {
+                        return Ok(Written::Answered(head));
+                    }
+                }
+                let piece = rest.get(..PIECE_BYTES).unwrap_or(rest);
+                let progress = self.stream.write_for(STALL, piece, patience).map_err(failed)?;
+                unwatched = match progress.stalled {
+                    true => LOOK_BYTES,
+                    false => unwatched.saturating_add(progress.taken),
+                };
+                rest = rest.get(progress.taken..).unwrap_or_default();
+                pending = progress.pending;
+            }
+        }
+        Ok(Written::Whole)
+    }
+
+    /// Reads what has come while the request was still being written, if anything has.
+    fn read_early(
+        &mut self,
+        exchange: &mut Exchange,
+        patience: &Patience<'_>,
+    ) -> Result<Option<Box<ResponseHead>>, Unwritten> {
+        let refused = |error: Error| Unwritten::Refused(error.during(Phase::Sending));
+        let filled = match self.stream.look() {
+            // Who waited for data behind the noise could wait for the answer, and send no more.
+            Ok(Look::Quiet | Look::Noise) => return Ok(None),
+            Ok(Look::Bytes | Look::Closed) => self.fill(READ_BYTES_HEAD, Phase::Sending, patience),
+            Err(error) => Err(patience.error(error, Phase::Sending, ErrorKind::Io, "")),
+        };
+        match filled {
+            // No answer can come any more, whatever else is sent.
+            Ok(0) => exchange
+                .receive_close()
+                .map_err(|error| Unwritten::Closed(Error::from(error).during(Phase::Sending)))?,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::Closed => {
+                return Err(Unwritten::Closed(error));
+            }
+            Err(error) => return Err(refused(error)),
+        }
+        self.next_head(exchange).map_err(refused)
+    }
+
+    fn read_head(
+        &mut self,
+        exchange: &mut Exchange,
+        patience: &Patience<'_>,
+    ) -> Result<Box<ResponseHead>, Error> {
+        loop {
+            if let Some(head) = self.next_head(exchange)? {
+                return Ok(head);
+            }
+            if self.fill(READ_BYTES_HEAD, Phase::Waiting, patience)? == 0 {
+                exchange.receive_close()?;
+            }
+        }
+    }
+
+    /// The head, if it has come; interim responses are passed over.
+    fn next_head(&mut self, exchange: &mut Exchange) -> Result<Option<Box<ResponseHead>>, Error> {
+        loop {
+            match exchange.next_event(&mut self.buffer)? {
+                Event::Head(head) => return Ok(Some(head)),
+                Event::Interim(status) => debug!("interim response {status} from {:?}", self.peer),
+                Event::NeedInput => return Ok(None),
+                // The table of the exchange has no body before its head.
+                Event::Data(_) | Event::End => {
+                    return Err(Error::new(ErrorKind::Protocol, "a body came before its head"));
+                }
+            }
+        }
+    }
+}
+
+/// How the writing of a request ended.
+enum Written {
+    Whole,
+    /// The answer came before the end of it.
+    Answered(Box<ResponseHead>),
+}
+
+/// Why a request was not written.
+enum Unwritten {
+    /// The peer has closed; it may have said why.
+    Closed(Error),
+    /// There is no more to come.
+    Refused(Error),
+}
+
+/// How much of a request is written at a time, and after how much, or how long a stop, it is looked
+/// whether the peer has answered.
+const PIECE_BYTES: usize = 64 << 10;
+const LOOK_BYTES: usize = 1 << 20;
+const STALL: Duration = Duration::from_millis(50);
