@@ -1,17 +1,20 @@
 //! FLOOR 2: one error type for every way in which a job can fail.
 
+mod attempt;
 mod kind;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
 use std::fmt;
 use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
+pub use self::attempt::Attempt;
 pub use self::kind::{ErrorKind, Fault, Phase};
 use crate::catch::Panicked;
 use crate::message::{
-    Clock, InvalidHeader, InvalidMethod, InvalidUrl, Response, Timings, one_line, redact,
+    Clock, Hop, InvalidHeader, InvalidMethod, InvalidUrl, Response, Timings, one_line, redact,
 };
 use crate::wire::{Class, WireError};
 
@@ -47,6 +50,10 @@ struct Inner {
     timings: Timings,
     /// An earlier hop of the request was answered.
     was_sent: bool,
+    attempts: Vec<Attempt>,
+    history: Vec<Hop>,
+    /// Addresses that a connection was tried to, until there is an attempt to keep them.
+    tried: Vec<SocketAddr>,
 }
 
 impl Error {
@@ -61,6 +68,9 @@ impl Error {
             response: None,
             timings: Timings::default(),
             was_sent: false,
+            attempts: Vec::new(),
+            history: Vec::new(),
+            tried: Vec::new(),
         }))
     }
 
@@ -95,6 +105,59 @@ impl Error {
     #[must_use]
     pub(crate) fn after_sending(mut self) -> Self {
         self.0.was_sent = true;
+        self
+    }
+
+    /// Says which addresses were tried, unless that is known already.
+    #[must_use]
+    pub(crate) fn tried(mut self, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
+        if self.0.tried.is_empty() {
+            self.0.tried.extend(addresses);
+        }
+        self
+    }
+
+    /// Those addresses, taken out.
+    pub(crate) fn take_tried(&mut self) -> Vec<SocketAddr> {
+        std::mem::take(&mut self.0.tried)
+    }
+
+    /// The try that ended with this error.
+    pub(crate) fn to_attempt(&self, addresses: Vec<SocketAddr>, reused: bool) -> Attempt {
+        Attempt {
+            url: self.0.url.clone().unwrap_or_default(),
+            kind: self.0.kind,
+            phase: self.0.phase,
+            message: self.message(),
+            addresses,
+            reused,
+        }
+    }
+
+    /// Says how the request had come so far.
+    #[must_use]
+    pub(crate) fn with_trail(mut self, attempts: Vec<Attempt>, history: Vec<Hop>) -> Self {
+        self.0.attempts = attempts;
+        self.0.history = history;
+        self
+    }
+
+    /// The tries that ended with this error; a response that was to be tried again was one.
+    pub(crate) fn into_attempts(self) -> Vec<Attempt> {
+        if self.0.attempts.is_empty() {
+            let peer = self.0.response.as_ref().and_then(Response::peer_addr);
+            return vec![self.to_attempt(peer.into_iter().collect(), false)];
+        }
+        self.0.attempts
+    }
+
+    /// Puts the attempts of earlier tries of the job before its own.
+    #[must_use]
+    pub(crate) fn after_attempts(mut self, mut earlier: Vec<Attempt>) -> Self {
+        if !earlier.is_empty() {
+            earlier.append(&mut self.0.attempts);
+            self.0.attempts = earlier;
+        }
         self
     }
 
@@ -176,6 +239,24 @@ impl Error {
     #[must_use]
     pub fn timings(&self) -> &Timings {
         &self.0.timings
+    }
+
+    /// Each try of the request that failed, in order, up to the one that ended with this error: on
+    /// a kept connection that had gone stale, before a retry of the pool's, and the last. Of
+    /// very many the first 16 and the last are kept, some 64 in all. None for what failed before anything was
+    /// tried.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.0.attempts
+    }
+
+    /// The redirects that had been followed until then, first to last.
+    #[must_use]
+    pub fn history(&self) -> &[Hop] {
+        match &self.0.response {
+            Some(response) if self.0.history.is_empty() => response.history(),
+            _ => &self.0.history,
+        }
     }
 
     /// The response that was made an error of: kind [`Status`](ErrorKind::Status).

@@ -34,6 +34,8 @@ mod injection;
 mod urls;
 #[path = "session/locations.rs"]
 mod locations;
+#[path = "session/trails.rs"]
+mod trails;
 
 use std::thread;
 use std::time::{Duration, Instant};

@@ -26,6 +26,13 @@ pub(crate) struct Dialing {
     pub(crate) policy: AddressPolicy,
 }
 
+/// A connection, and what it took.
+pub(super) struct Dialed {
+    pub(super) socket: TcpStream,
+    /// Addresses that were tried before, in vain.
+    pub(super) passed_over: Vec<SocketAddr>,
+}
+
 /// Connects to the target's host: looks it up unless it is an address, and tries every address
 /// in turn under the one deadline.
 pub(super) fn dial(
@@ -34,7 +41,7 @@ pub(super) fn dial(
     patience: &Patience<'_>,
     watched: Watched<'_>,
     times: &mut Times<'_>,
-) -> Result<TcpStream, Error> {
+) -> Result<Dialed, Error> {
     let mut addresses = match target.host() {
         Host::Ip(ip) => vec![SocketAddr::new(ip, target.port())],
         Host::Name(name) => {
@@ -57,7 +64,8 @@ pub(super) fn dial(
     let took = times.lap(|timings| &mut timings.connect);
     // Who was cancelled meanwhile may have been answered for already.
     if !patience.interrupt.is_raised()
-        && let Some(peer) = connected.as_ref().ok().and_then(|socket| socket.peer_addr().ok())
+        && let Some(peer) =
+            connected.as_ref().ok().and_then(|dialed| dialed.socket.peer_addr().ok())
     {
         watched.tell(|observer, job| observer.connected(job, peer, took));
     }
@@ -87,7 +95,7 @@ fn connect_any(
     addresses: &[SocketAddr],
     patience: &Patience<'_>,
     times: &Times<'_>,
-) -> Result<TcpStream, Error> {
+) -> Result<Dialed, Error> {
     let (so_far, since) = times.so_far();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "there is no address");
     for (tried, address) in addresses.iter().enumerate() {
@@ -98,17 +106,17 @@ fn connect_any(
         let connected = connect(address, patience, addresses.len().saturating_sub(tried));
         patience.interrupt.watch_nothing();
         match connected {
-            Ok(socket) => return Ok(socket),
+            Ok(socket) => {
+                let passed_over = addresses.get(..tried).unwrap_or_default().to_vec();
+                return Ok(Dialed { socket, passed_over });
+            }
             Err(error) => last = error,
         }
     }
     let shown = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    Err(patience.error(
-        last,
-        Phase::Connect,
-        ErrorKind::Connect,
-        format!("no connection to {shown}"),
-    ))
+    Err(patience
+        .error(last, Phase::Connect, ErrorKind::Connect, format!("no connection to {shown}"))
+        .tried(addresses.iter().copied()))
 }
 
 fn connect(address: &SocketAddr, patience: &Patience<'_>, parts: usize) -> io::Result<TcpStream> {

@@ -29,6 +29,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::answer::{Answer, Outgoing};
 pub(crate) use self::deadline::Deadline;
+use self::dial::Dialed;
 pub(crate) use self::dial::Dialing;
 pub(crate) use self::flow::Flow;
 pub use self::flow::LowSpeed;
@@ -55,6 +56,8 @@ pub(crate) struct Connection {
     stream: Stream,
     buffer: Buffer,
     peer: Option<SocketAddr>,
+    /// Addresses of the host that did not connect, before the peer's did.
+    passed_over: Vec<SocketAddr>,
     /// When the last exchange ended; `None` before the first.
     used: Option<Instant>,
 }
@@ -76,7 +79,8 @@ impl Connection {
         }
         patience.flow.rest();
         let mut times = Times::new(timings);
-        let tcp = dial::dial(target, dialing, patience, watched, &mut times)?;
+        let Dialed { socket: tcp, passed_over } =
+            dial::dial(target, dialing, patience, watched, &mut times)?;
         let peer = tcp.peer_addr().ok();
         let socket = Socket::new(tcp);
         patience.interrupt.watch_socket(socket.tcp());
@@ -84,7 +88,8 @@ impl Connection {
         let stream = if target.is_https() {
             let secured = tls.connect(socket, target, patience);
             let took = times.lap(|timings| &mut timings.tls);
-            let secured = secured?;
+            let secured =
+                secured.map_err(|error| error.tried(passed_over.iter().copied().chain(peer)))?;
             watched.tell(|observer, job| observer.tls(job, target.host_str(), took));
             Stream::Tls(Box::new(secured))
         } else {
@@ -93,11 +98,16 @@ impl Connection {
         #[cfg(not(feature = "tls-no-provider"))]
         let stream = Stream::Plain(socket);
         debug!("connected to {:?} for {}", peer, target.origin());
-        Ok(Self { stream, buffer: Buffer::new(), peer, used: None })
+        Ok(Self { stream, buffer: Buffer::new(), peer, passed_over, used: None })
     }
 
     pub(crate) const fn peer(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// The addresses that were tried before the peer's, in vain.
+    pub(crate) fn passed_over(&self) -> &[SocketAddr] {
+        &self.passed_over
     }
 
     /// How long the connection has been idle.

@@ -1,7 +1,7 @@
 //! Bits that nobody else can foretell, without a dependency.
 //!
 //! The standard library seeds its hash maps from the system's source of randomness, once for each
-//! thread, and hashes by SipHash, which is a pseudo-random function under a key that stays secret:
+//! thread, and hashes by `SipHash`, which is a pseudo-random function under a key that stays secret:
 //! so what comes out of a fresh key is not foretold from what came out before. Good for boundaries
 //! and nonces; no key is made of it.
 

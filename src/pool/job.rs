@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::connection::Deadline;
-use crate::error::Error;
+use crate::error::{Attempt, Error};
 use crate::message::Request;
 
 /// A request that was taken off the queue, with its place in the input.
@@ -23,6 +23,8 @@ pub(super) struct Job {
     pub(super) deadline: Deadline,
     /// How often it has been tried again.
     pub(super) retries: u32,
+    /// What its earlier tries came to.
+    pub(super) attempts: Vec<Attempt>,
     /// What is wrong with it already: it is answered with this and not sent.
     pub(super) fault: Option<Error>,
 }
@@ -31,6 +33,21 @@ impl Job {
     pub(super) fn new(index: u64, request: Request, taken: Instant) -> Self {
         let request = Arc::new(request);
         let deadline = Deadline::never();
-        Self { index, request, taken, began: None, deadline, retries: 0, fault: None }
+        let attempts = Vec::new();
+        Self { index, request, taken, began: None, deadline, retries: 0, attempts, fault: None }
+    }
+
+    /// Notes what a try came to, after which there will be another.
+    pub(super) fn tried(&mut self, mut attempts: Vec<Attempt>) {
+        self.attempts.append(&mut attempts);
+        // Of a great many the first and the last tell the most.
+        if self.attempts.len() > MOST_ATTEMPTS {
+            let excess = self.attempts.len().saturating_sub(MOST_ATTEMPTS);
+            self.attempts.drain(FIRST_ATTEMPTS..FIRST_ATTEMPTS.saturating_add(excess));
+        }
     }
 }
+
+/// How many tries of a job are remembered, and how many of those are its first.
+const MOST_ATTEMPTS: usize = 64;
+const FIRST_ATTEMPTS: usize = 16;

@@ -32,6 +32,7 @@ impl Outcome {
     /// The outcome of a job; its request is taken out of it, or copied while a worker that cannot
     /// be woken still holds it.
     pub(super) fn of(job: Job, result: Result<Response, Error>) -> Self {
+        let result = result.map_err(|error| error.after_attempts(job.attempts));
         Self::new(job.index, Arc::unwrap_or_clone(job.request), result)
     }
 

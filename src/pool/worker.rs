@@ -86,9 +86,15 @@ impl<'a> Worker<'a> {
         drop(order);
         match due {
             Some(due) => {
+                let because = match result {
+                    Ok(response) => response.error_for_status().err(),
+                    Err(error) => Some(error),
+                };
+                let attempts = because.map(Error::into_attempts).unwrap_or_default();
                 claim.with_job(|job| {
                     job.retries = job.retries.saturating_add(1);
                     job.deadline = deadline;
+                    job.tried(attempts);
                 });
                 claim.park(due, traffic);
             }

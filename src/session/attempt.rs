@@ -5,10 +5,11 @@ use std::time::Instant;
 use super::Session;
 use super::call::Course;
 use super::redirect::Step;
+use super::trail::Trail;
 use crate::connection::{Answer, Connection, Deadline, Outgoing};
-use crate::error::Error;
+use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Clock, Timings, redact};
+use crate::message::{Clock, redact};
 use crate::wire::RequestKind;
 
 impl Session {
@@ -22,7 +23,7 @@ impl Session {
         &mut self,
         course: &Course<'_>,
         step: &Step,
-        timings: &mut Timings,
+        trail: &mut Trail,
     ) -> Result<(Connection, Answer), Error> {
         let mut head = std::mem::take(&mut self.head);
         head.clear();
@@ -32,7 +33,7 @@ impl Session {
                 observer.attempt(job, &redact(step.target.as_str()), course.number);
             });
             let body = if step.with_body { request.content().0.as_bytes() } else { &[] };
-            self.exchange(&mut head, body, course, step, timings)
+            self.exchange(&mut head, body, course, step, trail)
         });
         self.head = head;
         result
@@ -44,7 +45,7 @@ impl Session {
         mut body: &[u8],
         course: &Course<'_>,
         step: &Step,
-        timings: &mut Timings,
+        trail: &mut Trail,
     ) -> Result<(Connection, Answer), Error> {
         if body.len() <= SMALL_BODY {
             // One write, and so one packet, for both.
@@ -58,20 +59,26 @@ impl Session {
         let patience = &course.patience;
         if let Some(mut connection) = self.idle.take(&step.target, Instant::now()) {
             self.traffic.reused = self.traffic.reused.saturating_add(1);
-            match connection.send(outgoing, &limits, patience, timings) {
+            trail.goes_over(&connection, true);
+            match connection.send(outgoing, &limits, patience, &mut trail.timings) {
                 // The end of an idle time, which crossed with the request (RFC 9110 §15.5.9).
                 Ok(answer) if answer.head.status == 408 && step.method.is_idempotent() => {
                     debug!("the kept connection for {:?} had timed out", step.target);
+                    let error = Error::new(ErrorKind::Closed, "408: the connection had timed out");
+                    trail.failed(error.during(Phase::Waiting), step.target.as_str());
                 }
                 Ok(answer) => return Ok((connection, answer)),
                 Err(failure) if failure.went_stale && step.method.is_idempotent() => {
                     debug!("the kept connection for {:?} was stale", step.target);
+                    trail.failed(failure.error, step.target.as_str());
                 }
                 Err(failure) => return Err(failure.error),
             }
         }
-        let mut connection = self.open(course, step, timings)?;
-        match connection.send(outgoing, &limits, patience, timings) {
+        trail.begin();
+        let mut connection = self.open(course, step, trail)?;
+        trail.goes_over(&connection, false);
+        match connection.send(outgoing, &limits, patience, &mut trail.timings) {
             Ok(answer) => Ok((connection, answer)),
             Err(failure) => Err(failure.error),
         }
@@ -81,7 +88,7 @@ impl Session {
         &mut self,
         course: &Course<'_>,
         step: &Step,
-        timings: &mut Timings,
+        trail: &mut Trail,
     ) -> Result<Connection, Error> {
         let limit = Deadline::after(Instant::now(), self.config.connect_timeout, Clock::Connect);
         let connection = Connection::open(
@@ -91,7 +98,7 @@ impl Session {
             &mut self.tls,
             &course.patience.but(limit),
             course.watched,
-            timings,
+            &mut trail.timings,
         )?;
         self.traffic.opened = self.traffic.opened.saturating_add(1);
         Ok(connection)

@@ -7,6 +7,7 @@ use super::body::{Allowance, Collect, Discard};
 use super::call::{Call, Course};
 use super::coding::Decoder;
 use super::redirect::{Step, next_step};
+use super::trail::Trail;
 use crate::connection::{Answer, Connection, Deadline, Flow, Patience};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
@@ -19,7 +20,7 @@ impl Session {
         &mut self,
         request: &Request,
         call: &Call<'_>,
-        timings: &mut Timings,
+        trail: &mut Trail,
     ) -> Result<Response, Error> {
         if self.interrupt.is_raised() {
             return Err(Error::new(ErrorKind::Cancelled, "").during(Phase::Setup));
@@ -52,12 +53,13 @@ impl Session {
         };
         let allowed = request.own_allow_redirects().unwrap_or(self.config.allow_redirects);
         let mut step = Step::first(request.method().clone(), target);
-        let mut history = Vec::new();
         loop {
             let started = Instant::now();
             let (mut connection, mut answer) = self
-                .attempt(&course, &step, timings)
-                .map_err(|error| if history.is_empty() { error } else { error.after_sending() })
+                .attempt(&course, &step, trail)
+                .map_err(
+                    |error| if trail.history.is_empty() { error } else { error.after_sending() },
+                )
                 .map_err(|error| error.at(step.target.as_str()))?;
             course.watched.tell(|observer, job| {
                 observer.head(job, answer.head.status, &answer.head.headers);
@@ -65,11 +67,17 @@ impl Session {
             let elapsed = started.elapsed();
             let next = if allowed { next_step(&step, &answer.head) } else { Ok(None) };
             let next = match next {
-                Ok(Some(next)) if history.len() < self.config.limits.redirects => next,
+                Ok(Some(next)) if trail.history.len() < self.config.limits.redirects => next,
                 Ok(None) => {
                     let peer = connection.peer();
                     let body = self
-                        .receive(&mut connection, &mut answer, call.allowance, &patience, timings)
+                        .receive(
+                            &mut connection,
+                            &mut answer,
+                            call.allowance,
+                            &patience,
+                            &mut trail.timings,
+                        )
                         .map_err(|error| error.at(step.target.as_str()))?;
                     self.settle(connection, &answer, &step.target);
                     let head = *answer.head;
@@ -79,9 +87,9 @@ impl Session {
                         reason: head.reason,
                         headers: head.headers,
                         url: step.target.as_str().to_owned(),
-                        history,
+                        history: std::mem::take(&mut trail.history),
                         elapsed,
-                        timings: *timings,
+                        timings: trail.timings,
                         peer,
                         body,
                     });
@@ -95,9 +103,9 @@ impl Session {
             course.watched.tell(|observer, job| {
                 observer.redirect(job, answer.head.status, &redact(next.target.as_str()));
             });
-            self.discard(connection, &mut answer, &step.target, &patience, timings);
+            self.discard(connection, &mut answer, &step.target, &patience, &mut trail.timings);
             let (head, url) = (*answer.head, step.target.as_str().to_owned());
-            history.push(Hop { status: head.status, url, headers: head.headers });
+            trail.history.push(Hop { status: head.status, url, headers: head.headers });
             step = next;
         }
     }

@@ -12,6 +12,7 @@ mod idle;
 #[cfg(any(fuzzing, fetchpool_internals))]
 pub(crate) mod internals;
 mod redirect;
+mod trail;
 
 use std::fmt;
 use std::time::Duration;
@@ -22,11 +23,12 @@ pub(crate) use self::call::{Call, Traffic};
 use self::coding::ACCEPT_ENCODING;
 pub use self::config::SessionConfig;
 use self::idle::Idle;
+use self::trail::Trail;
 #[cfg(feature = "tls-no-provider")]
 use crate::connection::TlsContext;
 use crate::connection::{Dialing, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::{Request, Response, Timings};
+use crate::message::{Request, Response};
 use crate::wire::is_own_field;
 
 /// A client for one thread: its settings and its kept connections.
@@ -117,11 +119,16 @@ impl Session {
     pub(crate) fn run(&mut self, request: &Request, call: &Call<'_>) -> Result<Response, Error> {
         let watch = self.interrupt.begin(request.own_cancel_token());
         let quiet = Quiet(self.interrupt.clone());
-        let mut timings = Timings::default();
-        let followed = self.follow(request, call, &mut timings);
+        let mut trail = Trail::default();
+        let followed = self.follow(request, call, &mut trail);
         drop((watch, quiet));
-        let response = followed.map_err(|error| error.at(request.url()).after(timings))?;
-        if self.config.http_status_as_error { response.error_for_status() } else { Ok(response) }
+        let status_is_error = self.config.http_status_as_error;
+        followed
+            .and_then(|response| match status_is_error {
+                true => response.error_for_status(),
+                false => Ok(response),
+            })
+            .map_err(|error| trail.close(error.at(request.url())))
     }
 
     /// Lets go of all that earlier requests have left behind.
