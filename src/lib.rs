@@ -149,7 +149,7 @@ pub use crate::error::{Attempt, Error, ErrorKind, Fault, Phase};
 pub use crate::map::map;
 pub use crate::message::{
     Body, CancelToken, Clock, Headers, Hop, InvalidHeader, InvalidMethod, Link, Method, Request,
-    Response, Timings, Version, user_agent,
+    Response, Timings, TlsInfo, TlsVersion, Version, user_agent,
 };
 pub use crate::observer::{Observed, Observer};
 pub use crate::pool::{

@@ -519,6 +519,7 @@ fn a_secret_is_said_nowhere_when_tls_fails_or_holds() {
     let said = listening();
     let ca = Ca::new();
     let key = rcgen::KeyPair::generate().unwrap();
+    let certificate = rcgen::CertificateParams::default().self_signed(&key).unwrap();
     let mut roots = rustls::RootCertStore::empty();
     roots.add(ca.der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -527,7 +528,7 @@ fn a_secret_is_said_nowhere_when_tls_fails_or_holds() {
         .unwrap()
         .with_root_certificates(roots)
         .with_client_auth_cert(
-            vec![rcgen::CertificateParams::default().self_signed(&key).unwrap().der().clone()],
+            vec![certificate.der().clone()],
             PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der())),
         )
         .unwrap();
@@ -535,7 +536,9 @@ fn a_secret_is_said_nowhere_when_tls_fails_or_holds() {
     own.tls.client_config(Arc::new(client));
     let mut ours = SessionConfig::new();
     ours.tls.add_root_pem(ca.pem());
-    for mut config in [own, ours] {
+    let mut known = ours.clone();
+    known.tls.client_cert_pem(certificate.pem(), key.serialize_pem());
+    for mut config in [own, ours, known] {
         config.observer = Some(Arc::new(said.clone()));
         said.value("settings", &config);
         said.value("settings of TLS", &config.tls);

@@ -1,4 +1,5 @@
-//! `https`: whom a session trusts, how a connection ends, and which sessions are resumed.
+//! `https`: whom a session trusts, who it is itself, how a connection ends, and which sessions are
+//! resumed.
 #![cfg(feature = "tls")]
 
 mod support;
@@ -15,6 +16,22 @@ mod told;
 mod settings;
 #[path = "tls/own.rs"]
 mod own;
+#[path = "tls/client_certs.rs"]
+mod client_certs;
+#[path = "tls/client_cert_home.rs"]
+mod client_cert_home;
+#[path = "tls/client_cert_faults.rs"]
+mod client_cert_faults;
+#[path = "tls/keys.rs"]
+mod keys;
+#[path = "tls/pins.rs"]
+mod pins;
+#[path = "tls/versions.rs"]
+mod versions;
+#[path = "tls/key_log.rs"]
+mod key_log;
+#[path = "tls/info.rs"]
+mod info;
 #[path = "tls/half.rs"]
 mod half;
 #[path = "tls/closing.rs"]

@@ -25,6 +25,7 @@ mod tls;
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::answer::{Answer, Outgoing};
@@ -47,7 +48,7 @@ pub use self::tls::TlsConfig;
 pub(crate) use self::tls::TlsContext;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Target, Timings};
+use crate::message::{Target, Timings, TlsInfo};
 use crate::observer::Watched;
 use crate::wire::{Buffer, Event, Exchange, Verdict};
 
@@ -108,6 +109,21 @@ impl Connection {
     /// The addresses that were tried before the peer's, in vain.
     pub(crate) fn passed_over(&self) -> &[SocketAddr] {
         &self.passed_over
+    }
+
+    /// What TLS settled, if it is spoken.
+    pub(crate) fn tls(&self) -> Option<Arc<TlsInfo>> {
+        self.stream.tls().cloned()
+    }
+
+    /// Whether the peer knows as much of us as one would that this way led to: the session's own
+    /// certificate or not.
+    #[cfg(feature = "tls-no-provider")]
+    pub(crate) fn is_as(&self, tls: &TlsContext, target: &Target) -> bool {
+        match &self.stream {
+            Stream::Plain(_) => true,
+            Stream::Tls(stream) => stream.is_identified() == tls.is_identified_to(target),
+        }
     }
 
     /// How long the connection has been idle.

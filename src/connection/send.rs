@@ -50,6 +50,8 @@ impl Connection {
         let error = match (head, failed) {
             (Ok(head), _) => return Ok(Answer { head, exchange, sent_whole }),
             (Err(error), None) => error.during(Phase::Waiting),
+            // Why it has closed, if it said so by TLS.
+            (Err(why), Some(_)) if why.kind() == ErrorKind::Tls => why.during(Phase::Waiting),
             (Err(_), Some(error)) => error,
         };
         let untouched = !exchange.has_received();

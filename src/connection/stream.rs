@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::patience::Patience;
 use super::socket::{Look, Progress, Socket};
+use crate::message::TlsInfo;
 
 /// An open stream.
 pub(super) enum Stream {
@@ -54,6 +55,15 @@ impl Stream {
             Self::Plain(socket) => socket.look(),
             #[cfg(feature = "tls-no-provider")]
             Self::Tls(stream) => stream.look(),
+        }
+    }
+
+    /// What TLS settled, if it is spoken.
+    pub(super) const fn tls(&self) -> Option<&Arc<TlsInfo>> {
+        match self {
+            Self::Plain(_) => None,
+            #[cfg(feature = "tls-no-provider")]
+            Self::Tls(stream) => stream.info(),
         }
     }
 

@@ -18,6 +18,7 @@ mod retry_after;
 mod show;
 mod target;
 mod timings;
+mod tls_info;
 mod user_agent;
 
 pub(crate) use self::base64::encode as base64;
@@ -37,4 +38,5 @@ pub(crate) use self::retry_after::wait as retry_after;
 pub(crate) use self::show::{REDACTED, one_line, without_userinfo};
 pub(crate) use self::target::{Host, InvalidUrl, Origin, Target, redact};
 pub use self::timings::{Clock, Timings};
+pub use self::tls_info::{TlsInfo, TlsVersion};
 pub use self::user_agent::user_agent;

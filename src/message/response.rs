@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::links;
-use super::{Headers, Link, Timings};
+use super::{Headers, Link, Timings, TlsInfo};
 
 /// A whole response: head, body, and how it came to be.
 ///
@@ -36,6 +37,7 @@ pub struct Response {
     pub(crate) elapsed: Duration,
     pub(crate) timings: Timings,
     pub(crate) peer: Option<SocketAddr>,
+    pub(crate) tls: Option<Arc<TlsInfo>>,
     pub(crate) body: Vec<u8>,
 }
 
@@ -102,6 +104,13 @@ impl Response {
     #[must_use]
     pub const fn peer_addr(&self) -> Option<SocketAddr> {
         self.peer
+    }
+
+    /// What TLS settled with the server that answered: version, cipher suite, its certificate.
+    /// `None` over plain `http`.
+    #[must_use]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_deref()
     }
 
     /// The body, content codings undone.

@@ -109,6 +109,7 @@ mod tests {
             elapsed: Duration::ZERO,
             timings: Timings::default(),
             peer: None,
+            tls: None,
             body: Vec::new(),
         })
     }

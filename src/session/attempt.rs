@@ -57,7 +57,13 @@ impl Session {
         let outgoing = Outgoing { kind, head, body };
         let limits = self.config.limits;
         let patience = &course.patience;
-        if let Some(mut connection) = self.idle.take(&step.target, Instant::now()) {
+        let kept = self.idle.take(&step.target, Instant::now());
+        #[cfg(feature = "tls-no-provider")]
+        let kept = {
+            self.tls.head_for(&step.target, step.with_credentials);
+            kept.filter(|connection| connection.is_as(&self.tls, &step.target))
+        };
+        if let Some(mut connection) = kept {
             self.traffic.reused = self.traffic.reused.saturating_add(1);
             trail.goes_over(&connection, true);
             match connection.send(outgoing, &limits, patience, &mut trail.timings) {

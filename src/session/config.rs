@@ -81,7 +81,8 @@ pub struct SessionConfig {
     pub allow_redirects: bool,
     /// Credentials. Default: none.
     pub auth: Option<Auth>,
-    /// Whom to trust over `https`. Default: the roots of Mozilla.
+    /// Whom to trust over `https`, and who the session is itself. Default: the roots of Mozilla,
+    /// and nobody.
     #[cfg(feature = "tls-no-provider")]
     pub tls: TlsConfig,
     /// Ceilings on sizes and numbers, each with its default. Danger: a ceiling that is raised is

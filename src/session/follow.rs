@@ -69,7 +69,7 @@ impl Session {
             let next = match next {
                 Ok(Some(next)) if trail.history.len() < self.config.limits.redirects => next,
                 Ok(None) => {
-                    let peer = connection.peer();
+                    let (peer, tls) = (connection.peer(), connection.tls());
                     let body = self
                         .receive(
                             &mut connection,
@@ -91,6 +91,7 @@ impl Session {
                         elapsed,
                         timings: trail.timings,
                         peer,
+                        tls,
                         body,
                     });
                 }

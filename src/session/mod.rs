@@ -69,8 +69,8 @@ impl Session {
     /// # Errors
     ///
     /// Kind [`InvalidRequest`](ErrorKind::InvalidRequest) for a header field that is malformed or
-    /// that the crate alone writes, [`Tls`](ErrorKind::Tls) for root certificates that cannot be
-    /// read.
+    /// that the crate alone writes, [`Tls`](ErrorKind::Tls) for certificates and keys that
+    /// cannot be read, and other settings of TLS that cannot be used.
     pub fn new(config: SessionConfig) -> Result<Self, Error> {
         Self::with_interrupt(config, Interrupt::default())
     }

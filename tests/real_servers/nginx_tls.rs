@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use fetchpool::{ErrorKind, Fault, Outcome, Pool, Request, SessionConfig};
+use fetchpool::{ErrorKind, Fault, Outcome, Pool, Request, SessionConfig, TlsVersion};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
@@ -122,6 +122,68 @@ fn a_certificate_for_another_address_is_refused() {
     let mut reckless = SessionConfig::new();
     reckless.tls.danger_accept_invalid_certs(true);
     assert_eq!(open(reckless).request(&other).expect("a response").status(), 200);
+}
+
+#[test]
+#[ignore = "needs real servers: .ci/run starts them"]
+fn a_client_certificate_is_shown_from_its_files() {
+    let server = setting("NGINX_MTLS") + "/small.txt";
+    let mut known = config("known");
+    known.tls.client_cert_files(setting("CLIENT_CERT"), setting("CLIENT_KEY"));
+    let mut session = open(known);
+    for _ in 0..2 {
+        let response = session.request(&server).expect("a response");
+        assert_eq!((response.status(), response.header("x-client")), (200, Some("CN=somebody")));
+    }
+    // One of the wrong key is no session.
+    let mut wrong = config("wrong");
+    wrong.tls.client_cert_files(setting("CA"), setting("CLIENT_KEY"));
+    let error = fetchpool::Session::new(wrong).expect_err("not its key");
+    assert!(error.message().contains("does not belong"), "{}", error.message());
+}
+
+#[test]
+#[ignore = "needs real servers: .ci/run starts them"]
+fn what_nginx_settles_is_told_and_its_key_can_be_pinned() {
+    for (server, version) in [("NGINX_TLS", TlsVersion::Tls13), ("NGINX_TLS12", TlsVersion::Tls12)]
+    {
+        let url = setting(server) + "/small.txt";
+        let response = open(config("told")).request(&url).expect("a response");
+        let tls = response.tls().expect("https");
+        assert_eq!((tls.version(), tls.peer_certificates().len()), (version, 1));
+
+        let other = "sha256//YLh1dUR9y6Kja30RrAn7JKnbQG/uEtLMkBgFF2Fuihg=";
+        let mut pinned = config("pinned");
+        pinned.tls.pin_sha256("localhost", other);
+        let error = open(pinned).request(&url).expect_err("another key");
+        let message = error.message();
+        let pin = message.split_once("localhost is ").and_then(|(_, rest)| rest.split_once(','));
+        let (pin, _) = pin.unwrap_or_else(|| panic!("{message}"));
+        let mut pinned = config("pinned");
+        pinned.tls.pin_sha256("localhost", other).pin_sha256("localhost", pin);
+        assert_eq!(open(pinned).request(&url).expect("a response").status(), 200);
+    }
+}
+
+#[test]
+#[ignore = "needs real servers: .ci/run starts them"]
+fn one_version_of_tls_is_spoken_where_only_that_is_allowed() {
+    for (server, version, other) in [
+        ("NGINX_TLS", TlsVersion::Tls13, None),
+        ("NGINX_TLS12", TlsVersion::Tls12, Some(TlsVersion::Tls13)),
+    ] {
+        let url = setting(server) + "/small.txt";
+        let only = |version| {
+            let mut config = config("only");
+            config.tls.min_version(version).max_version(version);
+            open(config).request(&url)
+        };
+        assert_eq!(only(version).expect("a response").tls().expect("https").version(), version);
+        if let Some(other) = other {
+            let error = only(other).expect_err("not its version");
+            assert!(error.message().contains("localhost does not speak TLS 1.3"), "{error:?}");
+        }
+    }
 }
 
 #[test]

@@ -8,8 +8,10 @@ use std::thread::{self, JoinHandle};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::{NoClientAuth, WebPkiClientVerifier};
 use rustls::{
-    HandshakeKind, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion,
+    HandshakeKind, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+    SupportedProtocolVersion,
 };
 
 use super::script::{Gate, PATIENCE, Recorded, end_of_head, end_of_request};
@@ -99,10 +101,18 @@ impl Ca {
         Self(CertifiedIssuer::signed_by(params, key, &self.0).expect("a certificate"))
     }
 
+    /// Good for the right names, with this key.
+    pub(crate) fn good_for(&self, key: &KeyPair) -> Identity {
+        self.certify(params(&["localhost", "127.0.0.1"]), key)
+    }
+
     fn identity(&self, params: CertificateParams) -> Identity {
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.0).expect("a certificate");
-        Identity::new(certificate.der().clone(), &key)
+        self.certify(params, &KeyPair::generate().expect("a key"))
+    }
+
+    fn certify(&self, params: CertificateParams, key: &KeyPair) -> Identity {
+        let certificate = params.signed_by(key, &self.0).expect("a certificate");
+        Identity::new(certificate.der().clone(), key)
     }
 }
 
@@ -128,6 +138,26 @@ impl Identity {
         Self::new(certificate.der().clone(), &key)
     }
 
+    /// Its certificates as PEM text, its own first.
+    pub(crate) fn chain_pem(&self) -> String {
+        self.chain.iter().map(|der| pem("CERTIFICATE", der)).collect()
+    }
+
+    /// Its key as PEM text: PKCS#8.
+    pub(crate) fn key_pem(&self) -> String {
+        pem("PRIVATE KEY", self.key.secret_der())
+    }
+
+    /// Its key: PKCS#8.
+    pub(crate) fn key_der(&self) -> &[u8] {
+        self.key.secret_der()
+    }
+
+    /// Its own certificate.
+    pub(crate) fn der(&self) -> &CertificateDer<'static> {
+        &self.chain[0]
+    }
+
     /// Shows this authority's certificate too.
     pub(crate) fn with(mut self, ca: &Ca) -> Self {
         self.chain.push(ca.der());
@@ -137,6 +167,22 @@ impl Identity {
     fn new(certificate: CertificateDer<'static>, key: &KeyPair) -> Self {
         Self { chain: vec![certificate], key: PrivatePkcs8KeyDer::from(key.serialize_der()).into() }
     }
+}
+
+/// PEM text (RFC 7468).
+pub(crate) fn pem(label: &str, der: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for line in der.chunks(48) {
+        for three in line.chunks(3) {
+            let byte = |n: usize| u32::from(three.get(n).copied().unwrap_or(0));
+            let bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+            let digit = |n: usize| char::from(DIGITS[(bits >> (18 - 6 * n) & 63) as usize]);
+            text.extend((0..4).map(|n| if n <= three.len() { digit(n) } else { '=' }));
+        }
+        text.push('\n');
+    }
+    text + &format!("-----END {label}-----\n")
 }
 
 fn params(names: &[&str]) -> CertificateParams {
@@ -250,6 +296,19 @@ impl TlsServer {
         Self::with(identity, rustls::ALL_VERSIONS, manner, |_| Then::Cut.after(""))
     }
 
+    /// Answers like [`start`](Self::start), of these versions, and asks for a certificate of this
+    /// authority.
+    pub(crate) fn asking(
+        identity: Identity,
+        versions: &[&'static SupportedProtocolVersion],
+        clients: &Ca,
+        demand: Demand,
+        answer: impl Fn(&Recorded) -> Answer + Send + Sync + 'static,
+    ) -> Self {
+        let manner = Manner { clients: Some((clients.der(), demand)), ..Manner::default() };
+        Self::with(identity, versions, manner, answer)
+    }
+
     fn with(
         identity: Identity,
         versions: &[&'static SupportedProtocolVersion],
@@ -271,7 +330,10 @@ impl TlsServer {
         let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_protocol_versions(versions)
             .expect("versions that ring has")
-            .with_no_client_auth()
+            .with_client_cert_verifier(match &manner.clients {
+                None => Arc::new(NoClientAuth),
+                Some((ca, demand)) => demand.verifier(ca.clone()),
+            })
             .with_single_cert(identity.chain, identity.key)
             .expect("a key for its certificate");
         if let Some(greeting) = &manner.greeting {
@@ -332,6 +394,11 @@ impl TlsServer {
         self.shared.lock().names.clone()
     }
 
+    /// The certificate that the client of each finished handshake showed.
+    pub(crate) fn clients(&self) -> Vec<Option<CertificateDer<'static>>> {
+        self.shared.lock().clients.clone()
+    }
+
     /// Whether every connection is over on this side, waiting a while for it.
     pub(crate) fn is_idle(&self) -> bool {
         let idle = |state: &mut State| state.streams.iter().any(Option::is_some);
@@ -367,6 +434,32 @@ struct Manner {
     /// After how many bytes it stops, and how.
     cut: Option<(usize, Then)>,
     greeting: Option<Greeting>,
+    /// Whose clients may come in.
+    clients: Option<(CertificateDer<'static>, Demand)>,
+}
+
+/// Whether a client without a certificate may come in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Demand {
+    Never,
+    Always,
+}
+
+impl Demand {
+    fn verifier(
+        self,
+        ca: CertificateDer<'static>,
+    ) -> Arc<dyn rustls::server::danger::ClientCertVerifier> {
+        let mut roots = RootCertStore::empty();
+        roots.add(ca).expect("a root");
+        let provider = Arc::new(ring::default_provider());
+        let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+        let builder = match self {
+            Self::Never => builder.allow_unauthenticated(),
+            Self::Always => builder,
+        };
+        builder.build().expect("a verifier")
+    }
 }
 
 /// What is sent before anything is asked.
@@ -400,6 +493,7 @@ struct State {
     full: usize,
     resumed: usize,
     names: Vec<Option<String>>,
+    clients: Vec<Option<CertificateDer<'static>>>,
     requests: Vec<Recorded>,
     sent: Vec<usize>,
     /// A second handle on each connection, until it is over.
@@ -500,6 +594,8 @@ impl Peer {
                 Some(_) => state.full += 1,
                 None => {}
             }
+            let shown = stream.conn.peer_certificates().unwrap_or_default();
+            state.clients.push(shown.first().cloned());
             state.names.push(stream.conn.server_name().map(str::to_owned));
         }
         if let Some(Greeting { bytes, sent, .. }) = &self.manner.greeting {

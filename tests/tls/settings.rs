@@ -47,6 +47,16 @@ fn a_text_without_a_certificate_is_an_error() {
 }
 
 #[test]
+fn der_that_is_no_certificate_is_an_error() {
+    for der in [&b""[..], b"nonsense", &Ca::new().der()[1..]] {
+        let config = config(|tls| {
+            tls.add_root_der(der);
+        });
+        assert_eq!(Session::new(config).unwrap_err().kind(), ErrorKind::Tls);
+    }
+}
+
+#[test]
 fn one_bad_authority_beside_a_good_one_is_an_error() {
     let config = config(|tls| {
         tls.add_root_pem(Ca::new().pem()).add_root_pem("nonsense");

@@ -34,6 +34,16 @@ fn an_authority_can_be_trusted_by_its_file() {
 }
 
 #[test]
+fn an_authority_can_be_trusted_by_its_der() {
+    let ca = Ca::new();
+    let server = TlsServer::start(ca.good());
+    let config = config(|tls| {
+        tls.add_root_der(ca.der().as_ref()).webpki_roots(false);
+    });
+    assert_eq!(Session::new(config).unwrap().request(server.url("/")).unwrap().status(), 200);
+}
+
+#[test]
 fn one_text_may_hold_several_authorities_and_they_add_up() {
     let authorities = [Ca::new(), Ca::new(), Ca::new()];
     let config = config(|tls| {

@@ -2,17 +2,21 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
+use rustls::client::danger::ServerCertVerifier;
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ClientConfig, KeyLogFile, RootCertStore, SupportedProtocolVersion};
 
 use super::accept_any::AcceptAny;
+use super::client_auth::Resolver;
 use super::config::{Roots, SameConfig, TlsConfig};
-use super::fault::fault;
+use super::fault::{bad, fault};
+use super::pins::Pinned;
 use super::verifier::Verifier;
-use crate::error::{Error, ErrorKind, Phase};
+use crate::error::Error;
+use crate::message::TlsVersion;
 
 /// The configuration for these settings: the one that is in use already, if there is one.
 pub(super) fn shared(settings: &TlsConfig) -> Result<Arc<ClientConfig>, Error> {
@@ -37,28 +41,51 @@ static IN_USE: Mutex<Vec<(TlsConfig, Weak<ClientConfig>)>> = Mutex::new(Vec::new
 fn build(settings: &TlsConfig) -> Result<ClientConfig, Error> {
     let provider = provider()?;
     let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(&versions(settings)?)
         .map_err(|error| fault("the TLS provider has no usable protocol version", error))?;
-    let mut config = if settings.accept_invalid {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AcceptAny::new(provider)))
-            .with_no_client_auth()
-    } else {
-        let algorithms = provider.signature_verification_algorithms;
-        let webpki =
-            WebPkiServerVerifier::builder_with_provider(Arc::new(root_store(settings)?), provider)
-                .build()
-                .map_err(|error| fault("there is no root certificate to trust", error))?;
-        // No danger: it only takes notes, and gives the verdict of the one inside.
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Verifier::new(webpki, algorithms)))
-            .with_no_client_auth()
-    };
+    let own = settings.identity.as_ref().map(|own| own.certified_key(&provider)).transpose()?;
+    let mut config = builder
+        // No danger but the one that was asked for.
+        .dangerous()
+        .with_custom_certificate_verifier(verifier(settings, &provider)?)
+        .with_client_cert_resolver(Arc::new(Resolver::new(own.map(Arc::new))));
+    if settings.key_log {
+        config.key_log = Arc::new(KeyLogFile::new());
+    }
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     config.resumption = Resumption::in_memory_sessions(TICKETS);
     Ok(config)
+}
+
+/// Who decides about a server's certificate.
+fn verifier(
+    settings: &TlsConfig,
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ServerCertVerifier>, Error> {
+    let verifier: Arc<dyn ServerCertVerifier> = if settings.accept_invalid {
+        Arc::new(AcceptAny::new(Arc::clone(provider)))
+    } else {
+        let roots = Arc::new(root_store(settings)?);
+        let webpki = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(provider))
+            .build()
+            .map_err(|error| fault("there is no root certificate to trust", error))?;
+        Arc::new(Verifier::new(webpki, provider.signature_verification_algorithms))
+    };
+    match settings.pins.is_empty() {
+        true => Ok(verifier),
+        false => Ok(Arc::new(Pinned::new(verifier, &settings.pins, provider)?)),
+    }
+}
+
+fn versions(settings: &TlsConfig) -> Result<Vec<&'static SupportedProtocolVersion>, Error> {
+    let (min, max) = (settings.min_version, settings.max_version);
+    let known = [(TlsVersion::Tls13, &TLS13), (TlsVersion::Tls12, &TLS12)];
+    let left = known.into_iter().filter(|(version, _)| (min..=max).contains(version));
+    let left: Vec<_> = left.map(|(_, version)| version).collect();
+    if left.is_empty() {
+        return Err(bad(format!("no version is left from min_version {min} to max_version {max}")));
+    }
+    Ok(left)
 }
 
 fn provider() -> Result<Arc<CryptoProvider>, Error> {
@@ -73,12 +100,8 @@ fn provider() -> Result<Arc<CryptoProvider>, Error> {
     #[cfg(not(any(feature = "tls", feature = "aws-lc-rs")))]
     {
         CryptoProvider::get_default().cloned().ok_or_else(|| {
-            Error::new(
-                ErrorKind::Tls,
-                "no TLS provider: the program must install one (CryptoProvider::install_default), \
-                 give a ClientConfig, or use the feature `tls`",
-            )
-            .during(Phase::Setup)
+            bad("no TLS provider: the program must install one (CryptoProvider::install_default), \
+                 give a ClientConfig, or use the feature `tls`")
         })
     }
 }
@@ -89,19 +112,14 @@ fn root_store(settings: &TlsConfig) -> Result<RootCertStore, Error> {
         store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
     }
     for roots in &settings.roots {
-        // Files have been read by now.
-        let Roots::Pem { name, text } = roots else { continue };
-        let before = store.len();
-        for certificate in CertificateDer::pem_slice_iter(text) {
-            let certificate =
-                certificate.map_err(|error| fault(format!("{name} is not PEM"), error))?;
+        let (name, certificates) = match roots {
+            Roots::Pem(pem) => (pem.name(), pem.certificates()?),
+            Roots::Der(der) => ("the given DER", vec![CertificateDer::from(der.to_vec())]),
+        };
+        for certificate in certificates {
             store
                 .add(certificate)
                 .map_err(|error| fault(format!("{name} holds a bad root certificate"), error))?;
-        }
-        if store.len() == before {
-            return Err(Error::new(ErrorKind::Tls, format!("{name} holds no certificate"))
-                .during(Phase::Setup));
         }
     }
     Ok(store)

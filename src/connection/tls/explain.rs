@@ -4,8 +4,11 @@ use std::mem::discriminant;
 
 use rustls::{AlertDescription, CertificateError, Error, ExtendedKeyPurpose, PeerIncompatible};
 
+use super::client_auth::Client;
 use super::date::{date, distance};
+use super::pins::WrongPin;
 use super::verifier::Shown;
+use crate::message::TlsVersion;
 
 /// What there is to tell a story of.
 pub(super) struct Refused<'a> {
@@ -15,6 +18,11 @@ pub(super) struct Refused<'a> {
     pub(super) shown: Option<&'a Shown>,
     /// The first bytes that it sent.
     pub(super) opening: &'a [u8],
+    /// What it got of us.
+    pub(super) client: Client,
+    /// The versions that were offered, first and last; `None` if a configuration of the caller's
+    /// says which.
+    pub(super) versions: Option<(TlsVersion, TlsVersion)>,
 }
 
 impl Refused<'_> {
@@ -34,12 +42,11 @@ impl Refused<'_> {
             | Error::PeerIncompatible(
                 PeerIncompatible::ServerDoesNotSupportTls12Or13
                 | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-            ) => format!("{host} speaks neither TLS 1.2 nor TLS 1.3"),
-            Error::AlertReceived(AlertDescription::Unknown(code)) => {
-                format!("{host} refused the handshake: alert {code}")
-            }
+            ) => self.no_version(),
             Error::AlertReceived(alert) => {
-                format!("{host} refused the handshake: {}", words(&format!("{alert:?}")))
+                let name = name(*alert);
+                let told = self.client.told(*alert, &name, host);
+                told.unwrap_or_else(|| format!("{host} refused the handshake: {name}"))
             }
             _ => return None,
         })
@@ -49,6 +56,17 @@ impl Refused<'_> {
     pub(super) fn closed(&self) -> String {
         let when = if self.opening.is_empty() { "without an answer" } else { "in the middle" };
         format!("{} closed the connection {when}", self.host)
+    }
+
+    fn no_version(&self) -> String {
+        let host = self.host;
+        match self.versions {
+            Some((first, last)) if first == last => {
+                format!("{host} does not speak {first}, and the settings allow nothing else")
+            }
+            Some(_) => format!("{host} speaks neither TLS 1.2 nor TLS 1.3"),
+            None => format!("{host} speaks no version of TLS that the client_config allows"),
+        }
     }
 
     fn certificate(&self, error: &CertificateError) -> Option<String> {
@@ -86,6 +104,7 @@ impl Refused<'_> {
                 format!("{whose} is not for servers, but for {}", uses.join(", "))
             }
             CertificateError::BadEncoding => format!("{own}, or one above it, cannot be read"),
+            CertificateError::Other(other) if other.0.is::<WrongPin>() => other.to_string(),
             // An error of the library below: a name in camel case.
             CertificateError::Other(other) => match other.to_string().as_str() {
                 "CaUsedAsEndEntity" => format!("{own} is that of an authority, not of a server"),
@@ -132,6 +151,23 @@ impl Refused<'_> {
             Some(1) => "; it came alone, and one in between may be missing".to_owned(),
             Some(count) => format!("; {count} certificates came"),
         }
+    }
+}
+
+/// Says what an error behind the handshake means, where it does not say so itself: by TLS 1.3 a
+/// server looks at our certificate when the handshake is over on this side.
+pub(super) fn in_exchange(error: &Error, client: Client) -> Option<String> {
+    match error {
+        Error::AlertReceived(alert) => client.told(*alert, &name(*alert), "the server"),
+        _ => None,
+    }
+}
+
+/// An alert as people read it.
+fn name(alert: AlertDescription) -> String {
+    match alert {
+        AlertDescription::Unknown(code) => format!("alert {code}"),
+        known => words(&format!("{known:?}")),
     }
 }
 

@@ -2,11 +2,17 @@
 
 mod accept_any;
 mod build;
+mod client_auth;
 mod config;
 mod context;
 mod date;
 mod explain;
 pub(super) mod fault;
+mod identity;
+mod info;
+mod name;
+mod pem;
+mod pins;
 mod stream;
 mod verifier;
 

@@ -1,12 +1,18 @@
 //! A TLS connection over a socket.
 
 use std::io::{self, Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::ClientConnection;
 
-use crate::connection::patience::Patience;
+use super::client_auth::{Asked, Client};
+use super::explain;
+use super::fault::{invalid, is_tls_error};
+use super::info::info;
+use crate::connection::patience::{Patience, is_close};
 use crate::connection::socket::{Look, Progress, Socket};
+use crate::message::TlsInfo;
 
 /// A TLS connection over a socket.
 pub(in crate::connection) struct TlsStream {
@@ -16,11 +22,30 @@ pub(in crate::connection) struct TlsStream {
     deaf: bool,
     /// The first bytes that came.
     opening: Opening,
+    /// What the peer got of us.
+    client: Client,
+    /// What the handshake settled.
+    info: Option<Arc<TlsInfo>>,
 }
 
 impl TlsStream {
-    pub(super) fn new(connection: ClientConnection, socket: Socket) -> Self {
-        Self { connection, socket, deaf: false, opening: Opening::default() }
+    pub(super) fn new(connection: ClientConnection, socket: Socket, client: Client) -> Self {
+        let opening = Opening::default();
+        Self { connection, socket, deaf: false, opening, client, info: None }
+    }
+
+    pub(in crate::connection) const fn info(&self) -> Option<&Arc<TlsInfo>> {
+        self.info.as_ref()
+    }
+
+    /// What the peer got of us.
+    pub(super) const fn client(&self) -> Client {
+        self.client
+    }
+
+    /// Whether the certificate of the session would be shown here, or was.
+    pub(in crate::connection) const fn is_identified(&self) -> bool {
+        self.client.identified
     }
 
     pub(in crate::connection) const fn socket(&self) -> &Socket {
@@ -33,6 +58,15 @@ impl TlsStream {
     }
 
     pub(super) fn handshake(&mut self, patience: &Patience<'_>) -> io::Result<()> {
+        // What another handshake on this thread was asked.
+        Asked::take();
+        let shaken = self.shake(patience).map_err(|error| self.reason(error, patience));
+        self.client.asked = Asked::take();
+        self.info = info(&self.connection);
+        shaken
+    }
+
+    fn shake(&mut self, patience: &Patience<'_>) -> io::Result<()> {
         while self.connection.is_handshaking() {
             self.flush(patience)?;
             if self.connection.is_handshaking() {
@@ -40,6 +74,21 @@ impl TlsStream {
             }
         }
         self.flush(patience)
+    }
+
+    /// Why the peer has closed, if that is why the handshake failed and it said so before: a
+    /// server that does not like our certificate is gone before the rest of our part is written.
+    fn reason(&mut self, error: io::Error, patience: &Patience<'_>) -> io::Error {
+        let mut reads = if is_close(&error) { MOST_READS } else { 0 };
+        while reads > 0 {
+            reads -= 1;
+            match self.receive(patience) {
+                Ok(()) => {}
+                Err(reason) if is_tls_error(&reason) => return reason,
+                Err(_) => break,
+            }
+        }
+        error
     }
 
     pub(in crate::connection) fn read(
@@ -91,7 +140,10 @@ impl TlsStream {
         let mut reads = 0;
         loop {
             // First what came with the last read already.
-            let state = self.connection.process_new_packets().map_err(invalid)?;
+            let state = self.connection.process_new_packets().map_err(|error| {
+                let what = explain::in_exchange(&error, self.client);
+                invalid(error, what)
+            })?;
             if state.plaintext_bytes_to_read() > 0 {
                 return Ok(Look::Bytes);
             }
@@ -129,7 +181,12 @@ impl TlsStream {
             Err(error) => {
                 // The alert that tells the peer why; it may have gone already.
                 let _ = self.flush(patience);
-                Err(invalid(error))
+                // Of a handshake more is told, by whoever began it.
+                let what = match self.connection.is_handshaking() {
+                    true => None,
+                    false => explain::in_exchange(&error, self.client),
+                };
+                Err(invalid(error, what))
             }
         }
     }
@@ -140,11 +197,6 @@ impl TlsStream {
         }
         Ok(())
     }
-}
-
-/// What the peer sent is no TLS, or none that we take.
-fn invalid(error: rustls::Error) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 /// Lends the socket to `rustls` for one call, with the deadline of the request.
