@@ -1,6 +1,6 @@
 //! `https`: whom a session trusts, who it is itself, how a connection ends, and which sessions are
 //! resumed.
-#![cfg(feature = "tls")]
+#![cfg(feature = "tls-no-provider")]
 
 mod support;
 
@@ -55,6 +55,7 @@ use support::tls::{Ca, Identity, TlsServer};
 
 /// Settings with this trust, and a shorter time-out.
 fn config(trust: impl FnOnce(&mut TlsConfig)) -> SessionConfig {
+    support::tls::install_provider();
     let mut config = SessionConfig::new();
     config.timeout = Some(PATIENCE);
     trust(&mut config.tls);

@@ -8,5 +8,5 @@ pub(crate) mod farm;
 pub(crate) mod program;
 pub(crate) mod script;
 pub(crate) mod standstill;
-#[cfg(feature = "tls")]
+#[cfg(feature = "tls-no-provider")]
 pub(crate) mod tls;

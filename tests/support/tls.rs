@@ -16,6 +16,15 @@ use rustls::{
 
 use super::script::{Gate, PATIENCE, Recorded, end_of_head, end_of_request};
 
+/// Gives the client a provider where no feature brings one.
+pub(crate) fn install_provider() {
+    #[cfg(not(any(feature = "tls", feature = "aws-lc-rs")))]
+    {
+        // Another test of this process may have been first.
+        let _ = ring::default_provider().install_default();
+    }
+}
+
 /// A certificate authority of one test: no other test's settings are equal to those that trust it.
 pub(crate) struct Ca(CertifiedIssuer<'static, KeyPair>);
 
@@ -27,6 +36,7 @@ impl Ca {
 
     /// The same, by another name.
     pub(crate) fn called(name: &str) -> Self {
+        install_provider();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);

@@ -25,6 +25,14 @@ fn fault(set: impl FnOnce(&mut TlsConfig)) -> (Error, String) {
     (error, said)
 }
 
+/// Whether a text holds one of these, as text or as the list of its bytes.
+fn tells(said: &str, secrets: &[&str]) -> bool {
+    secrets.iter().any(|secret| {
+        let list: Vec<_> = secret.bytes().map(|byte| byte.to_string()).collect();
+        said.contains(secret) || said.contains(&list.join(", "))
+    })
+}
+
 /// The lines of a key's base64, but for the first one, which many keys of a kind begin with.
 fn lines(key: &str) -> Vec<&str> {
     key.split(['\n', ' ']).filter(|line| line.len() > 20 && !line.contains('-')).skip(1).collect()
@@ -159,8 +167,7 @@ fn no_word_of_a_key_is_said_however_it_is_broken_or_misplaced() {
                 tls.add_root_pem(text.as_str());
             }),
         ] {
-            let leaked = secrets.iter().find(|line| said.1.contains(**line));
-            assert!(leaked.is_none(), "{}", said.1);
+            assert!(!tells(&said.1, &secrets), "{}", said.1);
         }
     }
     let (error, _) = fault(|tls| {
@@ -182,7 +189,7 @@ fn settings_and_sessions_with_a_key_do_not_show_it() {
     assert!(shown.contains("client_cert: true"), "{shown}");
     let session = Session::new(config).unwrap();
     let shown = format!("{shown} {session:?} {session:#?}");
-    assert!(lines(&key).iter().all(|line| !shown.contains(line)), "{shown}");
+    assert!(!tells(&shown, &lines(&key)), "{shown}");
     let bytes = me.key_der()[40..60].iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
     assert!(!shown.contains(&bytes), "{shown}");
 }

@@ -39,6 +39,17 @@ fn the_other_settings_have_no_effect_on_a_configuration_of_ones_own() {
 }
 
 #[test]
+fn what_has_no_effect_is_not_looked_at() {
+    let ca = Ca::new();
+    let server = TlsServer::start(ca.good());
+    let config = config(|tls| {
+        tls.client_config(own(&ca)).root_pem_file("/nonexistent/fetchpool/ca.pem");
+        tls.client_cert_pem("", "").client_cert_for_origin("").pin_sha256("127.0.0.1", "");
+    });
+    assert_eq!(Session::new(config).unwrap().request(server.url("/")).unwrap().status(), 200);
+}
+
+#[test]
 fn one_configuration_resumes_and_two_of_them_do_not() {
     let ca = Ca::new();
     let server = TlsServer::start(ca.good());
