@@ -54,6 +54,8 @@ struct Inner {
     history: Vec<Hop>,
     /// Addresses that a connection was tried to, until there is an attempt to keep them.
     tried: Vec<SocketAddr>,
+    /// What failed was the caller's own reader or file.
+    is_unread: bool,
 }
 
 impl Error {
@@ -71,6 +73,7 @@ impl Error {
             attempts: Vec::new(),
             history: Vec::new(),
             tried: Vec::new(),
+            is_unread: false,
         }))
     }
 
@@ -171,6 +174,13 @@ impl Error {
         Self::new(ErrorKind::Panic, panicked.message(what))
     }
 
+    /// The error of the reader, or the file, that a request's body comes from.
+    pub(crate) fn unread(error: io::Error) -> Self {
+        let mut unread = Self::new(ErrorKind::Io, "").because(error);
+        unread.0.is_unread = true;
+        unread
+    }
+
     /// Says in which phase it happened, unless that is known already.
     #[must_use]
     pub(crate) fn during(mut self, phase: Phase) -> Self {
@@ -219,6 +229,7 @@ impl Error {
         match (self.0.kind, self.0.phase) {
             // Before there was a peer: a root certificate, a provider.
             (ErrorKind::Tls, Some(Phase::Setup)) => Fault::Caller,
+            _ if self.0.is_unread => Fault::Caller,
             (kind, _) => kind.fault(),
         }
     }
@@ -328,7 +339,10 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0.kind.phrase())?;
+        f.write_str(match self.0.is_unread {
+            true => "the request's body cannot be read",
+            false => self.0.kind.phrase(),
+        })?;
         if let Some(phase) = self.0.phase {
             write!(f, " while {}", phase.phrase())?;
         }

@@ -170,10 +170,22 @@ pub fn encode_head(
     close: bool,
     fields: &[(&str, &str)],
 ) -> Option<Vec<u8>> {
-    let body = content_length.map_or(BodyLength::None, BodyLength::Known);
-    let head = wire::RequestHead { method, target, host, body, close };
+    let body = content_length.map_or(BodyLength::None, |length| BodyLength::Known(length as u64));
+    let head = wire::RequestHead { method, target, host, body, expects_continue: false, close };
     let mut out = Vec::new();
     wire::encode(&mut out, &head, fields.iter().copied()).ok().map(|()| out)
+}
+
+/// The bytes as the body of a request in chunks of at most this size.
+#[must_use]
+pub fn encode_chunks(body: &[u8], size: usize) -> Vec<u8> {
+    let mut piece = wire::Piece::new(size);
+    let mut out = Vec::new();
+    for data in body.chunks(size.max(1)).chain([&[][..]]) {
+        piece.room(data.len() as u64).copy_from_slice(data);
+        out.extend_from_slice(piece.chunk(data.len()).unwrap_or_default());
+    }
+    out
 }
 
 /// A URL as the crate has parsed it.

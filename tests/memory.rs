@@ -7,11 +7,12 @@
 
 mod support;
 
+use std::io::Read as _;
 #[cfg(feature = "gzip")]
 use std::io::Write as _;
 use std::process::Command;
 
-use fetchpool::{Session, SessionConfig};
+use fetchpool::{Body, Request, Session, SessionConfig};
 
 use support::script::{Script, Server, reply};
 
@@ -189,6 +190,32 @@ fn a_pool_under_many_bombs_takes_no_more_than_its_budget_and_one_body() {
     assert!(above <= BUDGET + BODY + SLACK, "{} MiB", mebibytes(above));
 }
 
+/// What is sent is held in pieces only, however much it is.
+#[test]
+fn an_upload_of_256_mib_from_a_reader_takes_no_more_than_16_mib() {
+    const LENGTH: usize = 256 << 20;
+    let test = "an_upload_of_256_mib_from_a_reader_takes_no_more_than_16_mib";
+    let reader = || std::io::repeat(b'x').take(LENGTH as u64);
+    if let Ok(url) = std::env::var(URL) {
+        let chunked = url.ends_with("/chunked");
+        let body = match chunked {
+            true => Body::reader(reader()),
+            false => Body::sized_reader(reader(), LENGTH as u64),
+        };
+        let request = Request::post(url).body(body);
+        let response = Session::default().request(request).map_err(|error| error.message());
+        return tell(&response.map(|response| response.bytes().len()));
+    }
+    // Chunks of 64 KiB, each with its size and two line ends, and the last one.
+    let framing = (LENGTH >> 16) * "10000\r\n\r\n".len() + "0\r\n\r\n".len();
+    for (path, length) in [("/sized", LENGTH), ("/chunked", LENGTH + framing)] {
+        let script = Script::new().request_head().skip(length).send(reply("200 OK", "", "stored"));
+        let peak = peak_at(test, Ok(6), &script.serve(), path);
+        println!("{:>9.2} MiB  {path}", mebibytes(peak));
+        assert!(peak <= 16 << 20, "{path}: {} MiB", mebibytes(peak));
+    }
+}
+
 /// Runs a client against each bomb that is asked for. `setting` is its `body_bytes`, if it sets that.
 #[track_caller]
 fn measure(test: &str, setting: Option<u64>, limit: usize, is_asked: fn(&str) -> bool) {
@@ -222,9 +249,14 @@ fn serve(bytes: Vec<u8>) -> Server {
 /// The peak of a client in a process of its own.
 #[track_caller]
 fn peak(test: &str, expected: Result<usize, &str>, server: Server) -> usize {
+    peak_at(test, expected, &server, "/")
+}
+
+#[track_caller]
+fn peak_at(test: &str, expected: Result<usize, &str>, server: &Server, path: &str) -> usize {
     let output = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
-        .env(URL, server.url("/"))
+        .env(URL, server.url(path))
         .output()
         .unwrap();
     let said = String::from_utf8_lossy(&output.stdout);

@@ -203,7 +203,7 @@ pub(super) fn chunked_len(bytes: &[u8]) -> Option<usize> {
 /// Whether a request of these parts is one that nobody could object to.
 pub(super) fn is_sendable(parts: [&str; 3], fields: &[(&str, &str)]) -> bool {
     let plain = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_lowercase());
-    let owned = ["host", "connection"];
+    let owned = ["host", "connection", "expect"];
     parts.into_iter().all(plain)
         && fields.iter().all(|(name, value)| plain(name) && plain(value) && !owned.contains(name))
 }

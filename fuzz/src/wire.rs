@@ -1,7 +1,7 @@
 //! Properties of HTTP/1.1 on bytes.
 
 use fetchpool::Limits;
-use fetchpool::internals::{Incoming, Story, encode_head, read_head};
+use fetchpool::internals::{Incoming, Story, encode_chunks, encode_head, read_head};
 
 use super::plain;
 
@@ -27,7 +27,8 @@ pub fn wire_head(input: &[u8]) {
     }
 }
 
-/// What is encoded decodes to itself, however it is chunked and cut, and what follows is left;
+/// What is encoded, also by the client's own encoder, decodes to itself, however it is chunked and
+/// cut, and what follows is left;
 /// read as coded, the input gives the same at any cut, and never more than went in.
 pub fn wire_chunked(input: &[u8]) {
     const HEAD: &[u8] = b"HTTP/1.1 200\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -45,6 +46,13 @@ pub fn wire_chunked(input: &[u8]) {
             assert_eq!((&story.body[..], &story.end), (input, &Ok(false)), "{chunk} {cut}");
             assert_eq!(story.left, 4, "chunks of {chunk} cut at {cut}");
         }
+    }
+    for size in [1, 7, 16, 255, 1 << 16] {
+        let own = encode_chunks(input, size);
+        let coded = [HEAD, &own].concat();
+        let story = Incoming::default().read(false, &low(), [&coded[..]], false);
+        assert_eq!((&story.body[..], &story.end, story.left), (input, &Ok(true), 0), "{size}");
+        assert_eq!(plain::chunked_len(&own), Some(own.len()), "own chunks of {size}");
     }
     let coded = [HEAD, input].concat();
     let whole = whole(false, &coded);

@@ -1,14 +1,18 @@
 //! What is sent, and what comes of it.
 
+use std::time::Duration;
+
+use super::feed::Payload;
 use crate::error::Error;
 use crate::wire::{Exchange, RequestKind, ResponseHead};
 
 /// A request as bytes.
-#[derive(Clone, Copy)]
 pub(crate) struct Outgoing<'a> {
     pub(crate) kind: RequestKind,
     pub(crate) head: &'a [u8],
-    pub(crate) body: &'a [u8],
+    /// How long the peer may take to say that it wants the body, where the head asks for that.
+    pub(crate) wait: Option<Duration>,
+    pub(crate) body: Payload<'a>,
 }
 
 /// A response whose head has been read and whose body has not.

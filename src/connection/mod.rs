@@ -9,6 +9,8 @@
 mod answer;
 mod deadline;
 mod dial;
+mod expect;
+mod feed;
 mod flow;
 mod interrupt;
 mod lookups;
@@ -32,6 +34,7 @@ pub(crate) use self::answer::{Answer, Outgoing};
 pub(crate) use self::deadline::Deadline;
 use self::dial::Dialed;
 pub(crate) use self::dial::Dialing;
+pub(crate) use self::feed::{Feed, Payload};
 pub(crate) use self::flow::Flow;
 pub use self::flow::LowSpeed;
 pub(crate) use self::interrupt::{Abandon, GiveUp, Interrupt};

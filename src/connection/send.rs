@@ -1,9 +1,10 @@
 //! Sends a request, and hears the peer out meanwhile.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::answer::{Answer, Failure, Outgoing};
+use super::feed::{Feed, Payload};
 use super::patience::{Patience, is_close};
 use super::socket::Look;
 use super::times::Times;
@@ -34,7 +35,7 @@ impl Connection {
         if !reused {
             self.hear_out(patience).map_err(|error| Failure { error, went_stale: false })?;
         }
-        let written = self.write(request, &mut exchange, patience);
+        let written = self.write(request, &mut exchange, patience, &mut times);
         times.lap(|timings| &mut timings.sending);
         let (failed, sent_whole) = match written {
             Ok(Written::Whole) => (None, true),
@@ -79,45 +80,97 @@ impl Connection {
     }
 
     /// Writes the request, unless the peer answers before the end of it.
-    ///
-    /// A peer that will not have a large body may answer at once. It may then read no more and keep
-    /// the connection open: whoever only writes waits for ever. Or it may read on, and be sent all
-    /// of it for nothing. So it is looked whether there is something to read when writing comes to
-    /// a stop, and now and then. An interim response is not an answer.
     fn write(
         &mut self,
         request: Outgoing<'_>,
         exchange: &mut Exchange,
         patience: &Patience<'_>,
+        times: &mut Times<'_>,
     ) -> Result<Written, Unwritten> {
+        let mut unwatched = 0;
+        // A head can be long, too: its URL may have any length.
+        let mut answer = self.write_piece(request.head, &mut unwatched, exchange, patience)?;
+        if let (None, Some(wait)) = (&answer, request.wait) {
+            times.lap(|timings| &mut timings.sending);
+            let heard = self.await_continue(wait, exchange, patience);
+            times.lap(|timings| &mut timings.waiting);
+            answer = heard.map_err(Unwritten::of)?;
+        }
+        if answer.is_none() {
+            answer = match request.body {
+                Payload::Bytes(bytes) => {
+                    self.write_piece(bytes, &mut unwatched, exchange, patience)?
+                }
+                Payload::Feed(feed) => self.write_feed(feed, &mut unwatched, exchange, patience)?,
+            };
+        }
+        Ok(answer.map_or(Written::Whole, Written::Answered))
+    }
+
+    /// Writes a body as it is made.
+    fn write_feed(
+        &mut self,
+        feed: &mut dyn Feed,
+        unwatched: &mut usize,
+        exchange: &mut Exchange,
+        patience: &Patience<'_>,
+    ) -> Result<Option<Box<ResponseHead>>, Unwritten> {
+        loop {
+            let began = Instant::now();
+            let next = patience.flow.work(|| feed.next());
+            // The time that it took is the request's; and whoever cancelled meanwhile is obeyed.
+            patience.check(Phase::Sending).map_err(Unwritten::Refused)?;
+            let next = next.map_err(|error| Unwritten::Refused(error.during(Phase::Sending)))?;
+            let Some(piece) = next else { return Ok(None) };
+            if began.elapsed() >= STALL {
+                // The peer may have answered while nothing was there to be sent.
+                *unwatched = LOOK_BYTES;
+            }
+            if let Some(head) = self.write_piece(piece, unwatched, exchange, patience)? {
+                return Ok(Some(head));
+            }
+        }
+    }
+
+    /// Writes some bytes, unless the peer answers before the end of them.
+    ///
+    /// A peer that will not have a large body may answer at once. It may then read no more and keep
+    /// the connection open: whoever only writes waits for ever. Or it may read on, and be sent all
+    /// of it for nothing. So it is looked whether there is something to read when writing comes to
+    /// a stop, and now and then. An interim response is not an answer.
+    ///
+    /// `unwatched` is how much was written since it was looked last.
+    fn write_piece(
+        &mut self,
+        mut rest: &[u8],
+        unwatched: &mut usize,
+        exchange: &mut Exchange,
+        patience: &Patience<'_>,
+    ) -> Result<Option<Box<ResponseHead>>, Unwritten> {
         let failed = |error: io::Error| {
             let closed = is_close(&error);
             let detail = "the request was not sent";
             let error = patience.error(error, Phase::Sending, ErrorKind::Io, detail);
             if closed { Unwritten::Closed(error) } else { Unwritten::Refused(error) }
         };
-        let mut unwatched = 0_usize;
-        // A head can be long, too: its URL may have any length.
-        for mut rest in [request.head, request.body] {
-            let mut pending = false;
-            while pending || !rest.is_empty() {
-                if unwatched >= LOOK_BYTES {
-                    unwatched = 0;
-                    if let Some(head) = self.read_early(exchange, patience)? {
-                        return Ok(Written::Answered(head));
-                    }
+        let mut pending = false;
+        while pending || !rest.is_empty() {
+            if *unwatched >= LOOK_BYTES {
+                *unwatched = 0;
+                if let Some(head) = self.read_early(exchange, patience)? {
+                    return Ok(Some(head));
                 }
-                let piece = rest.get(..PIECE_BYTES).unwrap_or(rest);
-                let progress = self.stream.write_for(STALL, piece, patience).map_err(failed)?;
-                unwatched = match progress.stalled {
-                    true => LOOK_BYTES,
-                    false => unwatched.saturating_add(progress.taken),
-                };
-                rest = rest.get(progress.taken..).unwrap_or_default();
-                pending = progress.pending;
             }
+            let piece = rest.get(..PIECE_BYTES).unwrap_or(rest);
+            let progress = self.stream.write_for(STALL, piece, patience).map_err(failed)?;
+            *unwatched = match progress.stalled {
+                true => LOOK_BYTES,
+                false => unwatched.saturating_add(progress.taken),
+            };
+            rest = rest.get(progress.taken..).unwrap_or_default();
+            pending = progress.pending;
         }
-        Ok(Written::Whole)
+        Ok(None)
     }
 
     /// Reads what has come while the request was still being written, if anything has.
@@ -191,6 +244,15 @@ enum Unwritten {
     Closed(Error),
     /// There is no more to come.
     Refused(Error),
+}
+
+impl Unwritten {
+    fn of(error: Error) -> Self {
+        match error.kind() {
+            ErrorKind::Closed => Self::Closed(error),
+            _ => Self::Refused(error),
+        }
+    }
 }
 
 /// How much of a request is written at a time, and after how much, or how long a stop, it is looked

@@ -22,7 +22,8 @@ pub enum ErrorKind {
     Proxy,
     /// A time limit ran out.
     Timeout,
-    /// Reading or writing failed in some other way.
+    /// Reading or writing failed in some other way; or the file or the reader of the request's body
+    /// did, and then the [`fault`](crate::Error::fault) is the caller's.
     Io,
     /// The peer closed or reset the connection before the response was complete.
     Closed,

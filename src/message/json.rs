@@ -199,7 +199,7 @@ mod tests {
         let headers: Vec<_> = request.headers().iter().collect();
         assert_eq!(headers, [("X-A", "b"), ("X-N", "1"), ("X-N", "2")]);
         assert!(!request.sends_default("user-agent") && request.sends_default("accept"));
-        assert_eq!(request.content().0.as_bytes(), b"raw");
+        assert_eq!(request.content().0.as_bytes(), Some(&b"raw"[..]));
         assert_eq!(request.own_timeout(), Some(Duration::from_millis(1500)));
         assert_eq!(request.own_allow_redirects(), Some(false));
     }

@@ -15,7 +15,6 @@ pub(crate) fn bits() -> u64 {
 }
 
 /// 32 random letters of hexadecimal.
-#[cfg_attr(not(test), expect(dead_code, reason = "boundaries and nonces come next"))]
 pub(crate) fn token() -> String {
     format!("{:016x}{:016x}", bits(), bits())
 }

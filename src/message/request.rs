@@ -1,6 +1,7 @@
 //! What to fetch.
 
 use std::any::Any;
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +14,8 @@ use super::{Body, CancelToken, Headers, InvalidHeader, Method, base64, redact};
 /// value that cannot be turned into JSON) becomes the error of that one job when a worker takes
 /// it, so that one bad row of a long list is one exception and not the end of the program.
 ///
-/// A request is cheap to clone: its body is shared.
+/// A request is cheap to clone: its body is shared. A body of a reader that can be read once
+/// ([`Body::reader`]) goes to one of the clones only.
 ///
 /// | `requests` | here |
 /// | --- | --- |
@@ -22,6 +24,8 @@ use super::{Body, CancelToken, Headers, InvalidHeader, Method, base64, redact};
 /// | `'headers': {'Accept': 'x'}` | [`header`](Self::header); `None` is [`without_header`](Self::without_header) |
 /// | `'data': 'text'` | [`data`](Self::data) or [`body`](Self::body) |
 /// | `'data': {'k': 'v'}` | [`form`](Self::form) |
+/// | `'data': open('file', 'rb')` | [`body`](Self::body) with [`Body::file`] |
+/// | `'files': …` | [`multipart`](Self::multipart) |
 /// | `'json': value` | `json` (feature `json`) |
 /// | `'auth': ('u', 'p')` | [`basic_auth`](Self::basic_auth), [`bearer_auth`](Self::bearer_auth) |
 /// | `'timeout': 5` | [`timeout`](Self::timeout), which covers the whole request |
@@ -51,7 +55,9 @@ pub struct Request {
     headers: Headers,
     without: Vec<String>,
     body: Body,
-    content_type: Option<&'static str>,
+    content_type: Option<Cow<'static, str>>,
+    /// `Some(None)` is: without, whatever the session says.
+    expect_continue: Option<Option<Duration>>,
     timeout: Option<Duration>,
     allow_redirects: Option<bool>,
     tag: Option<Arc<dyn Any + Send + Sync>>,
@@ -80,6 +86,7 @@ impl Request {
             without: Vec::new(),
             body: Body::none(),
             content_type: None,
+            expect_continue: None,
             timeout: None,
             allow_redirects: None,
             tag: None,
@@ -149,8 +156,8 @@ impl Request {
     /// Sends a header field in the place of the session's default of that name. Given twice, the
     /// field is sent twice.
     ///
-    /// `Host`, `Content-Length`, `Transfer-Encoding` and `Connection` are written by the crate
-    /// alone; a request that sets one of them is an exception.
+    /// `Host`, `Content-Length`, `Transfer-Encoding`, `Connection` and `Expect` are written by the
+    /// crate alone; a request that sets one of them is an exception.
     pub fn header(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
         let added = self.headers.append(name.as_ref(), value.as_ref());
         self.note_header(added)
@@ -162,7 +169,8 @@ impl Request {
         self
     }
 
-    /// Sets the body: bytes or text, sent as they are and shared between clones.
+    /// Sets the body: bytes or text, sent as they are and shared between clones; or a [`Body`] of a
+    /// file or a reader.
     pub fn body(mut self, body: impl Into<Body>) -> Self {
         self.body = body.into();
         self.content_type = None;
@@ -180,7 +188,34 @@ impl Request {
         fields: impl IntoIterator<Item = (K, V)>,
     ) -> Self {
         self.body = super::target::encode_form(fields).into();
-        self.content_type = Some("application/x-www-form-urlencoded");
+        self.content_type = Some("application/x-www-form-urlencoded".into());
+        self
+    }
+
+    /// Sends `Expect: 100-continue` (RFC 9110 §10.1.1): the head goes first, and the body once the
+    /// server has said that it wants it, or after this time (curl waits 1 s). A final response that
+    /// comes instead is the result, and the body is not sent; the connection is closed then. `None`
+    /// is: at once, whatever the session's
+    /// [`expect_continue`](crate::SessionConfig::expect_continue) says.
+    ///
+    /// It makes sense for a large body that a server may refuse, and for one that can be sent only
+    /// once, where the server may redirect. A request without a body, or with an empty one, is sent
+    /// without. A 417 is answered by sending the request once more without it, if the body can be
+    /// sent then.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetchpool::{Body, Request};
+    /// use std::time::Duration;
+    ///
+    /// let request = Request::put("https://example.com/backup")
+    ///     .body(Body::file("backup.tar"))
+    ///     .expect_continue(Duration::from_secs(1));
+    /// # drop(request);
+    /// ```
+    pub fn expect_continue(mut self, wait: impl Into<Option<Duration>>) -> Self {
+        self.expect_continue = Some(wait.into());
         self
     }
 
@@ -276,8 +311,12 @@ impl Request {
         !self.headers.contains(name) && !self.without.iter().any(|n| n.eq_ignore_ascii_case(name))
     }
 
-    pub(crate) const fn content(&self) -> (&Body, Option<&'static str>) {
-        (&self.body, self.content_type)
+    pub(crate) fn content(&self) -> (&Body, Option<&str>) {
+        (&self.body, self.content_type.as_deref())
+    }
+
+    pub(crate) const fn own_expect_continue(&self) -> Option<Option<Duration>> {
+        self.expect_continue
     }
 
     pub(crate) const fn own_timeout(&self) -> Option<Duration> {
@@ -297,10 +336,13 @@ impl Request {
     }
 
     /// Sets a body whose media type is known.
-    #[cfg(feature = "json")]
-    pub(super) fn typed_body(mut self, body: Vec<u8>, content_type: &'static str) -> Self {
+    pub(super) fn typed_body(
+        mut self,
+        body: impl Into<Body>,
+        content_type: impl Into<Cow<'static, str>>,
+    ) -> Self {
         self.body = body.into();
-        self.content_type = Some(content_type);
+        self.content_type = Some(content_type.into());
         self
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Fault};
 use crate::message::{Request, Response};
 
 /// Whether a job that failed is tried again, and after how long.
@@ -10,7 +10,8 @@ use crate::message::{Request, Response};
 /// Tried again is what a second try may mend: a connection that could not be opened or broke, a
 /// time-out of one phase, and the statuses 408, 425, 429, 500, 502, 503 and 504; and only where
 /// sending the request twice does no more than sending it once (GET, HEAD, PUT, DELETE, OPTIONS,
-/// TRACE: RFC 9110 §9.2.2) or nothing was sent yet. A TLS handshake that fails is not tried again.
+/// TRACE: RFC 9110 §9.2.2) or nothing was sent yet, and where its body can be sent again
+/// ([`Body`](crate::Body) says which can). A TLS handshake that fails is not tried again.
 ///
 /// At most 16 jobs for each thread wait to be tried again; while there are as many, no further job
 /// is taken from the queue.
@@ -52,11 +53,13 @@ impl RetryPolicy {
         random: f64,
         now: SystemTime,
     ) -> Option<Duration> {
-        if retries >= self.max_retries {
+        if retries >= self.max_retries || !request.content().0.can_be_sent() {
             return None;
         }
         let response = match result {
             Ok(response) => Some(response),
+            // Its own reader has failed it.
+            Err(error) if error.fault() == Fault::Caller => return None,
             Err(error) => match error.kind() {
                 ErrorKind::Connect | ErrorKind::Dns if !error.was_sent() => None,
                 ErrorKind::Connect
@@ -92,7 +95,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Headers, Timings, Version};
+    use crate::message::{Body, Headers, Timings, Version};
 
     fn response(status: u16, retry_after: Option<&str>) -> Result<Response, Error> {
         let mut headers = Headers::new();
@@ -149,6 +152,21 @@ mod tests {
                 "POST {result:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_body_that_is_gone_is_not_sent_again_and_one_that_failed_to_be_read_neither() {
+        let policy = RetryPolicy::new(1);
+        let wait = |request: &Request, result| {
+            policy.wait(0, request, &result, 1.0, SystemTime::UNIX_EPOCH).is_some()
+        };
+        let put = Request::put("u").body(Body::reader(&b"x"[..]));
+        assert!(wait(&put, response(503, None)), "nothing was read of it yet");
+        std::io::Read::read(&mut put.content().0.open().unwrap(), &mut [0]).unwrap();
+        assert!(!wait(&put, response(503, None)));
+        assert!(!wait(&put, failure(ErrorKind::Connect)));
+        let put = Request::put("u").body("x");
+        assert!(!wait(&put, Err(Error::unread(std::io::ErrorKind::TimedOut.into()))));
     }
 
     #[test]

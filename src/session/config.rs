@@ -36,8 +36,8 @@ pub struct SessionConfig {
     /// Fields that every request is sent with, unless it has its own of that name.
     ///
     /// Default: `User-Agent: fetchpool/` and the version, and `Accept: */*`. `Accept-Encoding` is
-    /// added where bodies are decoded. `Host`, `Content-Length`, `Transfer-Encoding` and
-    /// `Connection` are written by the crate alone, and refused here.
+    /// added where bodies are decoded. `Host`, `Content-Length`, `Transfer-Encoding`, `Connection`
+    /// and `Expect` are written by the crate alone, and refused here.
     ///
     /// Danger: an `Authorization` or `Cookie` put here goes to the URL of every job, wherever
     /// that is. [`auth`](Self::auth) can be bound to origins. Over a redirect to another origin
@@ -77,6 +77,13 @@ pub struct SessionConfig {
     /// Who is told what the session's requests are at. Default: nobody.
     /// [`PoolBuilder::observer`](crate::PoolBuilder::observer) sets this, too.
     pub observer: Option<Arc<dyn Observer>>,
+    /// Whether requests with a body ask with `Expect: 100-continue` whether it is wanted, and how long
+    /// they wait for a word on that before they send it all the same (RFC 9110 §10.1.1). Default:
+    /// no. [`Request::expect_continue`] says more, and comes first. Danger: against a server that
+    /// knows nothing of it, every upload takes so much longer.
+    ///
+    /// [`Request::expect_continue`]: crate::Request::expect_continue
+    pub expect_continue: Option<Duration>,
     /// Whether redirects are followed; how many is in [`Limits::redirects`]. Default: yes.
     pub allow_redirects: bool,
     /// Credentials. Default: none.
@@ -124,6 +131,7 @@ impl SessionConfig {
             resolver: None,
             address_policy: AddressPolicy::Any,
             observer: None,
+            expect_continue: None,
             allow_redirects: true,
             auth: None,
             #[cfg(feature = "tls-no-provider")]

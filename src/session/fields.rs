@@ -2,16 +2,18 @@
 
 use super::Session;
 use super::redirect::Step;
-use crate::error::{Error, Phase};
+use crate::error::{Error, ErrorKind, Phase};
 use crate::message::Request;
 use crate::wire::{self, BodyLength, RequestHead};
 
 impl Session {
     /// Writes the head: the session's fields unless the request has its own, then the request's.
+    /// The body has this length, and it may be asked whether it is wanted.
     pub(super) fn encode(
         &self,
         request: &Request,
         step: &Step,
+        (length, expects_continue): (BodyLength, bool),
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let config = &self.config;
@@ -27,8 +29,8 @@ impl Session {
                 && !(auth.is_some() && name.eq_ignore_ascii_case("authorization"))
         });
         let own = request.headers().iter().filter(|(name, _)| goes_along(name));
-        let (body, content_type) = request.content();
-        let content_type = content_type.filter(|_| step.with_body);
+        let content_type = request.content().1.filter(|_| step.with_body);
+        agrees_with(content_type, request)?;
         let has = |name: &str| request.headers().contains(name) || config.headers.contains(name);
         let added = [
             (
@@ -45,16 +47,16 @@ impl Session {
         let typed = content_type.is_some();
         let defaults =
             defaults.filter(|(name, _)| !(typed && name.eq_ignore_ascii_case("content-type")));
-        let length = match step.with_body && body.is_some() {
-            true => BodyLength::Known(body.len()),
-            false if step.method.expects_body() => BodyLength::Known(0),
-            false => BodyLength::None,
+        let length = match length {
+            BodyLength::None if step.method.expects_body() => BodyLength::Known(0),
+            length => length,
         };
         let head = RequestHead {
             method: step.method.as_str(),
             target: step.target.path_and_query(),
             host: step.target.authority(),
             body: length,
+            expects_continue,
             close: !config.keep_alive,
         };
         wire::encode(out, &head, defaults.chain(added).chain(own))
@@ -72,6 +74,20 @@ impl Session {
         match &self.config.auth {
             Some(auth) => Ok(auth.for_target(&step.target)?.map(str::to_owned)),
             None => Ok(None),
+        }
+    }
+}
+
+/// Refuses a type of the request's own for a form with files in it, unless it names the boundary of
+/// that form: no server could read it.
+fn agrees_with(content_type: Option<&str>, request: &Request) -> Result<(), Error> {
+    let boundary = content_type.and_then(|written| Some(written.split_once("; boundary=")?.1));
+    let Some(boundary) = boundary else { return Ok(()) };
+    match request.headers().get_all("content-type").find(|own| !own.contains(boundary)) {
+        None => Ok(()),
+        Some(own) => {
+            let detail = format!("the Content-Type \"{own}\" lacks the boundary of the form");
+            Err(Error::new(ErrorKind::InvalidRequest, detail).during(Phase::Setup))
         }
     }
 }

@@ -8,6 +8,7 @@ use super::call::{Call, Course};
 use super::coding::Decoder;
 use super::redirect::{Step, next_step};
 use super::trail::Trail;
+use super::upload::goes_along;
 use crate::connection::{Answer, Connection, Deadline, Flow, Patience};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
@@ -66,6 +67,7 @@ impl Session {
             });
             let elapsed = started.elapsed();
             let next = if allowed { next_step(&step, &answer.head) } else { Ok(None) };
+            let next = next.and_then(|next| goes_along(next, answer.head.status, request));
             let next = match next {
                 Ok(Some(next)) if trail.history.len() < self.config.limits.redirects => next,
                 Ok(None) => {

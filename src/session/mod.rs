@@ -13,6 +13,7 @@ mod idle;
 pub(crate) mod internals;
 mod redirect;
 mod trail;
+mod upload;
 
 use std::fmt;
 use std::time::Duration;

@@ -12,6 +12,8 @@ pub(crate) struct RequestHead<'a> {
     pub(crate) target: &'a str,
     pub(crate) host: &'a str,
     pub(crate) body: BodyLength,
+    /// Whether the peer is asked to say that it wants the body (RFC 9110 §10.1.1).
+    pub(crate) expects_continue: bool,
     /// Whether the peer is asked to close after the response.
     pub(crate) close: bool,
 }
@@ -21,7 +23,9 @@ pub(crate) struct RequestHead<'a> {
 pub(crate) enum BodyLength {
     /// Nothing.
     None,
-    Known(usize),
+    Known(u64),
+    /// That it comes in chunks, behind one of which it ends.
+    Chunked,
 }
 
 /// Writes the head of a request behind what `out` holds.
@@ -63,8 +67,15 @@ fn write<'f>(
         }
         put_field(out, name, value);
     }
-    if let BodyLength::Known(length) = head.body {
-        put_field(out, "Content-Length", &alloc::format!("{length}"));
+    match head.body {
+        BodyLength::None => {}
+        BodyLength::Known(length) => {
+            put_field(out, "Content-Length", &alloc::format!("{length}"));
+        }
+        BodyLength::Chunked => put_field(out, "Transfer-Encoding", "chunked"),
+    }
+    if head.expects_continue {
+        put_field(out, "Expect", "100-continue");
     }
     if head.close {
         put_field(out, "Connection", "close");
@@ -73,10 +84,11 @@ fn write<'f>(
     Ok(())
 }
 
-/// Whether this is a field that nobody else may set: it says who is meant, where the request ends
-/// or whether the connection goes on, and two voices on that are how requests get smuggled.
+/// Whether this is a field that nobody else may set: it says who is meant, where the request ends,
+/// when its body comes or whether the connection goes on, and two voices on that are how requests
+/// get smuggled.
 pub(crate) fn is_own_field(name: &str) -> bool {
-    ["host", "content-length", "transfer-encoding", "connection"]
+    ["host", "content-length", "transfer-encoding", "connection", "expect"]
         .iter()
         .any(|own| name.eq_ignore_ascii_case(own))
 }
@@ -95,6 +107,51 @@ fn is_field_value(text: &str) -> bool {
     text.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
 }
 
+/// A piece of a body, with room around it for the framing of a chunk (RFC 9112 §7.1): so that both
+/// go out in one write, and the bytes are never moved.
+#[derive(Debug)]
+pub(crate) struct Piece {
+    bytes: Vec<u8>,
+}
+
+impl Piece {
+    /// With room for so many bytes.
+    pub(crate) fn new(most: usize) -> Self {
+        let around = BEFORE.saturating_add(LINE_END.len());
+        Self { bytes: alloc::vec![0; most.saturating_add(around)] }
+    }
+
+    /// The room, or so much of it.
+    pub(crate) fn room(&mut self, most: u64) -> &mut [u8] {
+        let end = self.bytes.len().saturating_sub(LINE_END.len());
+        let room = self.bytes.get_mut(BEFORE..end).unwrap_or_default();
+        let most = usize::try_from(most).map_or(room.len(), |most| most.min(room.len()));
+        room.get_mut(..most).unwrap_or_default()
+    }
+
+    /// The first bytes of the room, as they are.
+    pub(crate) fn plain(&self, count: usize) -> Result<&[u8], WireError> {
+        let end = BEFORE.saturating_add(count);
+        self.bytes.get(BEFORE..end).ok_or(WireError::OutOfStep)
+    }
+
+    /// The first bytes of the room as a chunk. One of no bytes is the last one, and the end.
+    pub(crate) fn chunk(&mut self, count: usize) -> Result<&[u8], WireError> {
+        let size = alloc::format!("{count:x}\r\n");
+        let begin = BEFORE.saturating_sub(size.len());
+        let data_end = BEFORE.saturating_add(count);
+        let end = data_end.saturating_add(LINE_END.len());
+        for (range, line) in [(begin..BEFORE, size.as_bytes()), (data_end..end, LINE_END)] {
+            self.bytes.get_mut(range).ok_or(WireError::OutOfStep)?.copy_from_slice(line);
+        }
+        self.bytes.get(begin..end).ok_or(WireError::OutOfStep)
+    }
+}
+
+/// Sixteen digits and a line end: the longest size of a chunk.
+const BEFORE: usize = 18;
+const LINE_END: &[u8] = b"\r\n";
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,6 +161,7 @@ mod tests {
         target: "/a?b",
         host: "h:1",
         body: BodyLength::None,
+        expects_continue: false,
         close: false,
     };
 
@@ -116,6 +174,26 @@ mod tests {
         let head = RequestHead { body: BodyLength::Known(12), close: true, ..HEAD };
         encode(&mut out, &head, []).unwrap();
         assert!(out.ends_with(b"\r\nContent-Length: 12\r\nConnection: close\r\n\r\n"));
+        out.clear();
+        let head = RequestHead { body: BodyLength::Chunked, expects_continue: true, ..HEAD };
+        encode(&mut out, &head, []).unwrap();
+        assert!(out.ends_with(b"\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"));
+    }
+
+    #[test]
+    fn a_chunk_is_its_size_its_data_and_two_line_ends_and_the_last_one_has_no_data() {
+        for count in [1, 9, 10, 15, 16, 255, 256, 4096, 65_535, 65_536] {
+            let mut piece = Piece::new(65_536);
+            piece.room(u64::MAX).fill(b'x');
+            let expected = alloc::format!("{count:x}\r\n{}\r\n", "x".repeat(count));
+            assert!(piece.chunk(count).unwrap() == expected.as_bytes(), "{count}");
+            assert_eq!(piece.chunk(0).unwrap(), b"0\r\n\r\n");
+        }
+        let mut piece = Piece::new(4);
+        assert_eq!((piece.room(3).len(), piece.room(9).len()), (3, 4));
+        piece.room(4).copy_from_slice(b"abcd");
+        assert_eq!(piece.plain(4).unwrap(), b"abcd");
+        assert_eq!(piece.chunk(5), Err(WireError::OutOfStep));
     }
 
     #[test]
@@ -152,7 +230,8 @@ mod tests {
 
     #[test]
     fn fields_of_the_crate_are_refused_in_every_letter_case() {
-        for name in ["host", "HOST", "Content-length", "transfer-Encoding", "CONNECTION"] {
+        for name in ["host", "HOST", "Content-length", "transfer-Encoding", "CONNECTION", "expect"]
+        {
             let refused = encode(&mut Vec::new(), &HEAD, [(name, "x")]);
             assert_eq!(refused, Err(WireError::OwnField(name.into())));
         }

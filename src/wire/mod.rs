@@ -1,7 +1,7 @@
 //! FLOOR 1: HTTP/1.1 as arithmetic on bytes: no socket, no clock, no thread.
 //!
 //! ```text
-//! request ── encode ───────▶ bytes    the connection writes them
+//! request ── encode ───────▶ bytes    the connection writes them, and the body, Piece by Piece
 //! bytes   ── next_event ───▶ Event    Interim*, Head, Data*, End
 //! at End  ── verdict ──────▶ Reuse | Close(reason)
 //! ```
@@ -39,7 +39,7 @@ mod head;
 mod limits;
 
 pub(crate) use self::buffer::Buffer;
-pub(crate) use self::encode::{BodyLength, RequestHead, encode, is_own_field};
+pub(crate) use self::encode::{BodyLength, Piece, RequestHead, encode, is_own_field};
 pub(crate) use self::error::{Class, WireError};
 pub(crate) use self::exchange::{Event, Exchange, Verdict};
 pub(crate) use self::framing::RequestKind;

@@ -283,6 +283,8 @@ fn the_crate_alone_writes_some_fields() {
         "TRANSFER-ENCODING",
         "Connection",
         "connection",
+        "Expect",
+        "expect",
     ] {
         is_refused(|url| Request::get(url).header(name, "1"), ErrorKind::InvalidRequest);
         is_refused(|url| Request::post(url).body("x").header(name, "1"), ErrorKind::InvalidRequest);

@@ -97,6 +97,11 @@ impl Script {
         self.step(Step::RequestHead)
     }
 
+    /// Reads so many bytes, and records them as if they were a request.
+    pub(crate) fn take(self, count: usize) -> Self {
+        self.step(Step::Take(count))
+    }
+
     /// Reads so many bytes, and records nothing.
     pub(crate) fn skip(self, count: usize) -> Self {
         self.step(Step::Skip(count))
@@ -311,6 +316,14 @@ impl Recorded {
     pub(crate) fn body(&self) -> &[u8] {
         &self.raw[end_of_head(&self.raw).unwrap_or(self.raw.len())..]
     }
+
+    /// The body without the framing of its chunks, if it has any.
+    pub(crate) fn content(&self) -> Vec<u8> {
+        match self.header("transfer-encoding") {
+            Some(_) => chunks(self.body()).expect("a whole body").0.concat(),
+            None => self.body().to_vec(),
+        }
+    }
 }
 
 /// The length of a head with its blank line.
@@ -322,11 +335,34 @@ pub(crate) fn end_of_head(bytes: &[u8]) -> Option<usize> {
 pub(crate) fn end_of_request(bytes: &[u8]) -> Option<usize> {
     let head = end_of_head(bytes)?;
     let text = String::from_utf8_lossy(&bytes[..head]).to_ascii_lowercase();
+    if text.contains("\r\ntransfer-encoding: chunked\r\n") {
+        return chunks(&bytes[head..]).map(|(_, length)| head + length);
+    }
     let length = text
         .split("\r\n")
         .find_map(|line| line.strip_prefix("content-length:"))
         .map_or(0, |value| value.trim().parse::<usize>().expect("a content length"));
     (bytes.len() >= head + length).then_some(head + length)
+}
+
+/// The chunks of a body, without the last one, and its length with all framing, if it is all there.
+pub(crate) fn chunks(bytes: &[u8]) -> Option<(Vec<&[u8]>, usize)> {
+    let (mut data, mut at) = (Vec::new(), 0);
+    loop {
+        let line = bytes[at..].windows(2).position(|two| two == b"\r\n")?;
+        let size = std::str::from_utf8(&bytes[at..at + line]).expect("a chunk's size");
+        let size = usize::from_str_radix(size, 16).expect("a chunk's size");
+        let (from, to) = (at + line + 2, at + line + 2 + size);
+        if bytes.len() < to + 2 {
+            return None;
+        }
+        assert_eq!(&bytes[to..to + 2], b"\r\n", "behind the data of a chunk");
+        at = to + 2;
+        if size == 0 {
+            return Some((data, at));
+        }
+        data.push(&bytes[from..to]);
+    }
 }
 
 /// What a site says to a request.
@@ -337,6 +373,7 @@ enum Step {
     Request,
     RequestButOneByte,
     RequestHead,
+    Take(usize),
     Skip(usize),
     Send(Vec<u8>),
     Drip(Vec<u8>, Duration),
@@ -433,7 +470,17 @@ impl Player {
                 Step::Request => drop(self.request()?),
                 Step::RequestButOneByte => self.request_but_one_byte()?,
                 Step::RequestHead => self.request_head()?,
-                Step::Skip(count) => self.stream.read_exact(&mut vec![0; *count])?,
+                Step::Take(count) => {
+                    let mut raw = vec![0; *count];
+                    self.stream.read_exact(&mut raw)?;
+                    self.record(raw);
+                }
+                Step::Skip(count) => {
+                    let mut left = (&self.stream).take(*count as u64);
+                    if io::copy(&mut left, &mut io::sink())? < *count as u64 {
+                        return Err(ErrorKind::UnexpectedEof.into());
+                    }
+                }
                 Step::Send(bytes) => self.stream.write_all(bytes)?,
                 Step::Drip(bytes, pause) => self.drip(bytes, *pause)?,
                 Step::DripOn(bytes, pause) => {
