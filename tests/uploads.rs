@@ -137,8 +137,8 @@ impl<F: FnMut(&mut [u8]) -> io::Result<usize>> Read for By<F> {
 }
 
 /// A reader that gives these, one at each read, and then the end.
-fn pieces(pieces: &[&'static str]) -> impl Read + Send + 'static {
-    let mut pieces = pieces.to_vec().into_iter();
+fn pieces(pieces: &'static [&'static str]) -> impl Read + Send + 'static {
+    let mut pieces = pieces.iter().copied();
     By(move |into: &mut [u8]| {
         let piece = pieces.next().unwrap_or_default().as_bytes();
         into[..piece.len()].copy_from_slice(piece);
