@@ -157,6 +157,8 @@ pub use crate::pool::{
     SessionThread, Stats, ThreadException, ThreadResponse, Unpulled,
 };
 pub use crate::session::{Auth, Session, SessionConfig};
+#[cfg(feature = "cookies")]
+pub use crate::session::{Cookie, CookieJar, Cookies};
 pub use crate::wire::Limits;
 
 /// The parts that only the fuzzers and the benches see. Not part of the API.

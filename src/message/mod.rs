@@ -27,7 +27,7 @@ pub(crate) use self::base64::encode as base64;
 pub use self::body::Body;
 pub use self::cancel::CancelToken;
 pub(crate) use self::cancel::{Afterwards, OnCancel, Watch};
-#[cfg(any(fuzzing, fetchpool_internals))]
+#[cfg(any(feature = "cookies", fuzzing, fetchpool_internals))]
 pub(crate) use self::date::parse_date;
 pub use self::headers::{Headers, InvalidHeader};
 pub(crate) use self::headers::{is_secret, is_token};

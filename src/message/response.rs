@@ -149,6 +149,17 @@ impl Response {
         self.status < 400
     }
 
+    /// The cookies that this response set, as names and values. Which of them a session keeps, and
+    /// for how long, is its jar's to say (feature `cookies`).
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        fn trimmed<'a>((name, value): (&'a str, &'a str)) -> (&'a str, &'a str) {
+            (name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t']))
+        }
+        let pairs = self.headers.get_all("set-cookie").filter_map(|line| line.split(';').next());
+        let pairs = pairs.filter_map(|pair| pair.split_once('=')).map(trimmed);
+        pairs.filter(|(name, _)| !name.is_empty())
+    }
+
     /// The links of the `Link` fields (RFC 8288), resolved against the response's URL. One that
     /// is malformed is left out.
     #[must_use]

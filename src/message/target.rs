@@ -92,6 +92,12 @@ impl Target {
         }
     }
 
+    /// The parsed URL itself, for `cookie_store`, which speaks of URLs in these terms.
+    #[cfg(feature = "cookies")]
+    pub(crate) const fn url(&self) -> &Url {
+        &self.url
+    }
+
     pub(crate) fn is_https(&self) -> bool {
         self.url.scheme() == "https"
     }

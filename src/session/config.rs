@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Auth;
+#[cfg(feature = "cookies")]
+use super::cookies::{CookieJar, Cookies};
 #[cfg(feature = "tls-no-provider")]
 use crate::connection::TlsConfig;
 use crate::connection::{AddressPolicy, LowSpeed, Resolver};
@@ -88,6 +90,9 @@ pub struct SessionConfig {
     pub allow_redirects: bool,
     /// Credentials. Default: none.
     pub auth: Option<Auth>,
+    /// Whether cookies are kept, and where. Default: [`Cookies::Off`].
+    #[cfg(feature = "cookies")]
+    pub cookies: Cookies,
     /// Whom to trust over `https`, and who the session is itself. Default: the roots of Mozilla,
     /// and nobody.
     #[cfg(feature = "tls-no-provider")]
@@ -134,6 +139,8 @@ impl SessionConfig {
             expect_continue: None,
             allow_redirects: true,
             auth: None,
+            #[cfg(feature = "cookies")]
+            cookies: Cookies::Off,
             #[cfg(feature = "tls-no-provider")]
             tls: TlsConfig::new(),
             limits: Limits::default(),
@@ -175,6 +182,20 @@ impl SessionConfig {
     /// Sets [`auth`](Self::auth).
     pub fn auth(&mut self, auth: Auth) -> &mut Self {
         self.auth = Some(auth);
+        self
+    }
+
+    /// Sets [`cookies`](Self::cookies): an empty jar for each session, or none.
+    #[cfg(feature = "cookies")]
+    pub fn cookie_store(&mut self, enable: bool) -> &mut Self {
+        self.cookies = if enable { Cookies::Own(CookieJar::new()) } else { Cookies::Off };
+        self
+    }
+
+    /// Sets [`cookies`](Self::cookies): this jar, shared by all sessions.
+    #[cfg(feature = "cookies")]
+    pub fn cookie_jar(&mut self, jar: &CookieJar) -> &mut Self {
+        self.cookies = Cookies::Shared(jar.clone());
         self
     }
 }

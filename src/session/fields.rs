@@ -22,6 +22,11 @@ impl Session {
                 && (step.with_body || !describes_body(name))
         };
         let auth = self.authorization(request, step)?;
+        let cookie = self.cookie(request, step);
+        // The caller's own are part of it.
+        let goes_along = |name: &str| {
+            goes_along(name) && !(cookie.is_some() && name.eq_ignore_ascii_case("cookie"))
+        };
         let defaults = config.headers.iter().filter(|(name, _)| {
             goes_along(name)
                 && (step.with_credentials || is_neutral(name))
@@ -40,6 +45,7 @@ impl Session {
                 }),
             ),
             ("Authorization", auth.as_deref()),
+            ("Cookie", cookie.as_deref()),
             ("Content-Type", content_type.filter(|_| !request.headers().contains("content-type"))),
         ];
         let added = added.into_iter().filter_map(|(name, value)| Some((name, value?)));
@@ -75,6 +81,27 @@ impl Session {
             Some(auth) => Ok(auth.for_target(&step.target)?.map(str::to_owned)),
             None => Ok(None),
         }
+    }
+
+    /// The one `Cookie` field of this hop, of a session that has a jar: what the caller has set,
+    /// and the jar's cookies for the URL. A request without the field is without the jar's, too.
+    #[cfg(feature = "cookies")]
+    fn cookie(&self, request: &Request, step: &Step) -> Option<String> {
+        let jar = self.jar.as_ref()?;
+        let headers = match request.headers().contains("cookie") {
+            true => request.headers(),
+            false if request.sends_default("cookie") => &self.config.headers,
+            false => return None,
+        };
+        let theirs = headers.get_all("cookie").filter(|value| !value.is_empty());
+        let theirs: Vec<&str> = theirs.filter(|_| step.with_credentials).collect();
+        jar.field(&step.target, &theirs.join("; "), super::cookies::now())
+    }
+
+    #[cfg(not(feature = "cookies"))]
+    #[expect(clippy::unused_self, reason = "what it stands in for needs it")]
+    const fn cookie(&self, _: &Request, _: &Step) -> Option<String> {
+        None
     }
 }
 

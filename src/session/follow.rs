@@ -62,6 +62,10 @@ impl Session {
                     |error| if trail.history.is_empty() { error } else { error.after_sending() },
                 )
                 .map_err(|error| error.at(step.target.as_str()))?;
+            #[cfg(feature = "cookies")]
+            if let Some(jar) = &self.jar {
+                jar.keep(&answer.head.headers, &step.target);
+            }
             course.watched.tell(|observer, job| {
                 observer.head(job, answer.head.status, &answer.head.headers);
             });

@@ -6,6 +6,8 @@ mod body;
 mod call;
 mod coding;
 mod config;
+#[cfg(feature = "cookies")]
+mod cookies;
 mod fields;
 mod follow;
 mod idle;
@@ -23,6 +25,8 @@ pub(crate) use self::body::Allowance;
 pub(crate) use self::call::{Call, Traffic};
 use self::coding::ACCEPT_ENCODING;
 pub use self::config::SessionConfig;
+#[cfg(feature = "cookies")]
+pub use self::cookies::{Cookie, CookieJar, Cookies};
 use self::idle::Idle;
 use self::trail::Trail;
 #[cfg(feature = "tls-no-provider")]
@@ -56,6 +60,8 @@ pub struct Session {
     idle: Idle,
     #[cfg(feature = "tls-no-provider")]
     tls: TlsContext,
+    #[cfg(feature = "cookies")]
+    jar: Option<CookieJar>,
     dialing: Dialing,
     accept_encoding: Option<&'static str>,
     interrupt: Interrupt,
@@ -92,6 +98,8 @@ impl Session {
             idle: Idle::new(config.max_idle_connections, config.idle_timeout),
             #[cfg(feature = "tls-no-provider")]
             tls: TlsContext::new(&config.tls)?,
+            #[cfg(feature = "cookies")]
+            jar: config.cookies.jar(),
             dialing: Dialing {
                 resolver: config.resolver.clone(),
                 dns_timeout: config.dns_timeout,
@@ -136,6 +144,17 @@ impl Session {
     pub(crate) fn start_over(&mut self) {
         self.idle = Idle::new(self.config.max_idle_connections, self.config.idle_timeout);
         self.head = Vec::new();
+        #[cfg(feature = "cookies")]
+        {
+            self.jar = self.config.cookies.jar();
+        }
+    }
+
+    /// The session's cookies, if it keeps any: its own, or those that it shares.
+    #[cfg(feature = "cookies")]
+    #[must_use]
+    pub const fn cookie_jar(&self) -> Option<&CookieJar> {
+        self.jar.as_ref()
     }
 
     /// How long a request may take in all.
@@ -157,6 +176,8 @@ impl Default for Session {
             idle: Idle::new(config.max_idle_connections, config.idle_timeout),
             #[cfg(feature = "tls-no-provider")]
             tls: TlsContext::untouched(),
+            #[cfg(feature = "cookies")]
+            jar: None,
             dialing: Dialing::default(),
             accept_encoding: ACCEPT_ENCODING,
             interrupt: Interrupt::default(),
