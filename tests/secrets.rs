@@ -251,6 +251,14 @@ fn settings() -> Vec<SessionConfig> {
         with(&|config| {
             config.auth(Auth::bearer(SECRET).for_origin(private("http://127.0.0.1/")));
         }),
+        // What the servers set besides is a secret, too.
+        #[cfg(feature = "cookies")]
+        with(&|config| {
+            let jar = fetchpool::CookieJar::new();
+            jar.add(format!("id={SECRET}; HttpOnly"), private("http://127.0.0.1/")).unwrap();
+            jar.add_netscape(format!("127.0.0.1\tFALSE\t/\tFALSE\t0\tb\t{SECRET}")).unwrap();
+            config.cookies = fetchpool::Cookies::Own(jar);
+        }),
     ]
 }
 
@@ -454,6 +462,14 @@ fn a_secret_of_a_job_that_is_not_begun_is_said_nowhere() {
 #[test]
 fn a_secret_that_is_refused_is_said_nowhere() {
     let said = listening();
+    #[cfg(feature = "cookies")]
+    for line in [format!("id={SECRET}\x1b"), format!("id={SECRET}; Secure"), SECRET.to_owned()] {
+        let jar = fetchpool::CookieJar::new();
+        said.error(&jar.add(&line, private("http://h/")).unwrap_err());
+        said.error(&jar.add(&line, private("http://h h/")).unwrap_err());
+        said.error(&jar.add_netscape(&line).unwrap_err());
+        said.value("a jar", &jar);
+    }
     let url = "http://127.0.0.1:1/";
     for request in [
         Request::get(url).header("Authorization", format!("Bearer {SECRET}\r\n")),

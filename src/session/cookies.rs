@@ -4,6 +4,8 @@
 //! module's parts name it, and `psl`, the list of public suffixes. How a `Set-Cookie` line is read,
 //! how much is kept, for how long and in which order it is sent is decided here.
 
+#[cfg(test)]
+mod clock_tests;
 mod cookie;
 mod date;
 mod entry;
