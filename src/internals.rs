@@ -266,6 +266,30 @@ pub fn decode(coding: &str, pieces: &[&[u8]], cap: u64, ratio: u32) -> Result<Ve
     crate::session::internals::decode(coding, pieces, &limits).map_err(|error| error.kind())
 }
 
+/// A jar whose clock is an argument: milliseconds since 1970. Without the feature `cookies` it takes
+/// and gives nothing.
+#[derive(Debug, Default)]
+pub struct Jar(crate::session::internals::Jar);
+
+impl Jar {
+    /// Puts a `Set-Cookie` of this URL in, if that is to be.
+    pub fn set(&self, line: &str, url: &str, now: i64) -> bool {
+        Target::parse(url).is_ok_and(|from| self.0.set(line, &from, now))
+    }
+
+    /// The `Cookie` field for this URL, behind cookies of the caller's own.
+    #[must_use]
+    pub fn field(&self, url: &str, own: &str, now: i64) -> Option<String> {
+        Target::parse(url).ok().and_then(|target| self.0.field(&target, own, now))
+    }
+
+    /// Whether the jar's text makes a jar with the same text.
+    #[must_use]
+    pub fn text_reads_back(&self, now: i64) -> bool {
+        self.0.text_reads_back(now)
+    }
+}
+
 /// The wait that a `Retry-After` asks for, of a response with this `Date` that comes at `now`, in
 /// seconds since 1970.
 #[must_use]

@@ -14,10 +14,11 @@ mod properties;
 #[test]
 fn every_input_of_the_corpus_holds_its_property() {
     type Property = fn(&[u8]);
-    let targets: [(&str, Property); 10] = [
+    let targets: [(&str, Property); 11] = [
         ("message_target", properties::message_target),
         ("retry_after", properties::retry_after),
         ("session_coding", properties::session_coding),
+        ("session_cookies", properties::session_cookies),
         ("session_redirect", properties::session_redirect),
         ("wire_chunked", properties::wire_chunked),
         ("wire_differential", properties::wire_differential),

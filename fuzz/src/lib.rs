@@ -5,6 +5,7 @@
 //! right: by doing it backwards, by doing it again in another way, or by the plain readings in
 //! `plain`, which share no code with what they judge. It panics where it does not hold.
 
+mod cookies;
 mod differential;
 mod message;
 mod plain;
@@ -12,6 +13,7 @@ mod second;
 mod session;
 mod wire;
 
+pub use self::cookies::session_cookies;
 pub use self::differential::{DIFFERENCES, difference, wire_differential};
 pub use self::message::{message_target, retry_after};
 pub use self::session::{session_coding, session_redirect};

@@ -37,6 +37,48 @@ pub(crate) fn decode(coding: &str, pieces: &[&[u8]], limits: &Limits) -> Result<
     sink.finish()
 }
 
+/// The inside of a jar.
+#[cfg(feature = "cookies")]
+#[derive(Debug, Default)]
+pub(crate) struct Jar(super::CookieJar);
+
+#[cfg(feature = "cookies")]
+impl Jar {
+    pub(crate) fn set(&self, line: &str, from: &Target, now: i64) -> bool {
+        self.0.put(line, from, now).is_ok()
+    }
+
+    pub(crate) fn field(&self, target: &Target, own: &str, now: i64) -> Option<String> {
+        self.0.field(target, own, now)
+    }
+
+    pub(crate) fn text_reads_back(&self, now: i64) -> bool {
+        let (text, again) = (self.0.text(now), super::CookieJar::new());
+        again.add_text(&text, now).is_ok() && again.text(now) == text
+    }
+}
+
+/// What stands in for it.
+#[cfg(not(feature = "cookies"))]
+#[derive(Debug, Default)]
+pub(crate) struct Jar;
+
+#[cfg(not(feature = "cookies"))]
+#[expect(clippy::unused_self, reason = "what it stands in for needs it")]
+impl Jar {
+    pub(crate) const fn set(&self, _: &str, _: &Target, _: i64) -> bool {
+        false
+    }
+
+    pub(crate) fn field(&self, _: &Target, own: &str, _: i64) -> Option<String> {
+        (!own.is_empty()).then(|| own.to_owned())
+    }
+
+    pub(crate) const fn text_reads_back(&self, _: i64) -> bool {
+        true
+    }
+}
+
 /// A redirect with one field, if that can be.
 fn head(name: &str, value: &str) -> Option<ResponseHead> {
     let mut headers = Headers::new();

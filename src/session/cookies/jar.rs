@@ -196,11 +196,7 @@ impl CookieJar {
     /// credentials.
     #[must_use]
     pub fn to_netscape(&self) -> String {
-        let mut text = netscape::FIRST_LINE.to_owned();
-        for entry in self.lock().entries(now()) {
-            netscape::write(entry, &mut text);
-        }
-        text
+        self.text(now())
     }
 
     /// Puts the cookies of such a text in, and says how many. Those that have expired and those that
@@ -224,8 +220,12 @@ impl CookieJar {
     /// # Ok::<(), fetchpool::Error>(())
     /// ```
     pub fn add_netscape(&self, text: impl AsRef<str>) -> Result<usize, Error> {
+        self.add_text(text.as_ref(), now())
+    }
+
+    pub(crate) fn add_text(&self, text: &str, now: Millis) -> Result<usize, Error> {
         let mut read = Vec::new();
-        for (line, number) in text.as_ref().lines().zip(1_u64..) {
+        for (line, number) in text.lines().zip(1_u64..) {
             let wrong = |why: &str| {
                 let detail = format!("line {number} of the cookies {why}");
                 Error::new(ErrorKind::InvalidRequest, detail).during(Phase::Setup)
@@ -238,10 +238,17 @@ impl CookieJar {
                 read.push((self.site(&from).to_owned(), entry));
             }
         }
-        let now = now();
         let mut store = self.lock();
         let kept = read.into_iter().filter(|(_, entry)| !entry.is_expired(now));
         Ok(kept.filter_map(|(site, entry)| store.put(&site, entry, true, now).ok()).count())
+    }
+
+    pub(crate) fn text(&self, now: Millis) -> String {
+        let mut text = netscape::FIRST_LINE.to_owned();
+        for entry in self.lock().entries(now) {
+            netscape::write(entry, &mut text);
+        }
+        text
     }
 
     /// Keeps what a response's fields set.
