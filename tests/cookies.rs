@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 use fetchpool::{CookieJar, Session, SessionConfig};
 
-use support::script::{PATIENCE, Recorded, Script, Server, reply};
+use support::script::{PATIENCE, Script, Server, reply};
 
 /// Settings that share this jar, and find every host name on loopback.
 fn config(jar: &CookieJar) -> SessionConfig {

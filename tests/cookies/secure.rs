@@ -1,7 +1,7 @@
 //! `Secure` over real TLS.
 
 use super::*;
-use crate::support::script::ok;
+use crate::support::script::{Recorded, ok};
 use crate::support::tls::{Ca, Then, TlsServer};
 
 #[test]
