@@ -290,6 +290,15 @@ impl Jar {
     }
 }
 
+/// A challenge: its scheme, and its parameters as names and values.
+pub type Challenged = (String, Vec<(String, String)>);
+
+/// The challenges of a `WWW-Authenticate`, quoting undone, up to the first fault.
+#[must_use]
+pub fn challenges(value: &str) -> Vec<Challenged> {
+    crate::session::internals::challenged(value)
+}
+
 /// The wait that a `Retry-After` asks for, of a response with this `Date` that comes at `now`, in
 /// seconds since 1970.
 #[must_use]

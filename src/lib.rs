@@ -156,7 +156,7 @@ pub use crate::pool::{
     Exceptions, HookResult, OnError, Outcome, Pool, PoolBuilder, Responses, RetryPolicy,
     SessionThread, Stats, ThreadException, ThreadResponse, Unpulled,
 };
-pub use crate::session::{Auth, Session, SessionConfig};
+pub use crate::session::{Auth, Netrc, Session, SessionConfig, SignableRequest, Signer};
 #[cfg(feature = "cookies")]
 pub use crate::session::{Cookie, CookieJar, Cookies};
 pub use crate::wire::Limits;

@@ -14,7 +14,8 @@ mod properties;
 #[test]
 fn every_input_of_the_corpus_holds_its_property() {
     type Property = fn(&[u8]);
-    let targets: [(&str, Property); 11] = [
+    let targets: [(&str, Property); 12] = [
+        ("challenge", properties::challenge),
         ("message_target", properties::message_target),
         ("retry_after", properties::retry_after),
         ("session_coding", properties::session_coding),

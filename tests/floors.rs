@@ -49,7 +49,7 @@ const DOORS: [(&str, &[&str]); 21] = [
     ("httparse", &["src/wire/head.rs"]),
     ("indicatif", &["src/bin/fetchpool/"]),
     ("log", &["src/log.rs"]),
-    ("md_5", &["src/session/auth"]),
+    ("md5", &["src/session/auth"]),
     ("psl", &["src/session/cookies"]),
     // A version for rustls to build on; nobody names it.
     ("ring", &[]),

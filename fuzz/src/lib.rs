@@ -16,5 +16,5 @@ mod wire;
 pub use self::cookies::session_cookies;
 pub use self::differential::{DIFFERENCES, difference, wire_differential};
 pub use self::message::{message_target, retry_after};
-pub use self::session::{session_coding, session_redirect};
+pub use self::session::{challenge, session_coding, session_redirect};
 pub use self::wire::{wire_chunked, wire_encode, wire_exchanges, wire_head, wire_split};

@@ -1,6 +1,6 @@
 //! Properties of what a session decides.
 
-use fetchpool::internals::{decode, redirects};
+use fetchpool::internals::{challenges, decode, redirects};
 
 use super::plain;
 
@@ -58,6 +58,39 @@ pub fn session_coding(input: &[u8]) {
             assert!(cut_up == whole, "in pieces of {cut} at {cap}, {ratio}");
         }
     }
+}
+
+/// A `WWW-Authenticate`: what is found in it was there, and written out in the plainest way it is
+/// found once more; what stands behind a whole challenge and a comma does not change it.
+pub fn challenge(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let found = challenges(text);
+    let is_token = |word: &str| {
+        let marks = "!#$%&'*+-.^_`|~";
+        !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || marks.contains(c))
+    };
+    let mut length = 0;
+    let mut plain = Vec::new();
+    for (scheme, params) in &found {
+        assert!(is_token(scheme) && text.contains(scheme.as_str()), "{scheme:?} in {text:?}");
+        let written: Vec<String> = params
+            .iter()
+            .map(|(name, value)| {
+                assert!(is_token(name) && text.contains(name.as_str()), "{name:?} in {text:?}");
+                length += name.len() + value.len() + 1;
+                let value: String = value.chars().flat_map(|c| ['\\', c]).collect();
+                format!("{name}=\"{value}\"")
+            })
+            .collect();
+        length += scheme.len();
+        plain.push([scheme.as_str(), &written.join(", ")].join(" "));
+    }
+    assert!(length <= text.len(), "more came out of {text:?} than went in: {found:?}");
+    let plain = plain.join(", ");
+    assert_eq!(challenges(&plain), found, "{plain:?}, which is {text:?} written out");
+    let again = challenges(&format!("{plain}, Other x=y"));
+    assert_eq!(again.len(), found.len() + 1, "{again:?}");
+    assert_eq!(again[..found.len()], found, "with another one behind {plain:?}");
 }
 
 /// Limits that are low enough to be reached, each with a ratio: below the first mebibyte, and past

@@ -30,7 +30,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-pub(crate) use self::answer::{Answer, Outgoing};
+pub(crate) use self::answer::{Answer, Failure, Outgoing};
 pub(crate) use self::deadline::Deadline;
 use self::dial::Dialed;
 pub(crate) use self::dial::Dialing;

@@ -194,6 +194,11 @@ pub struct InvalidHeader {
 }
 
 impl InvalidHeader {
+    /// The field is one that the crate alone writes.
+    pub(crate) fn own(name: &str) -> Self {
+        Self { what: format!("the header field {name:?} is written by the client alone") }
+    }
+
     fn too_long(name: &str) -> Self {
         Self { what: format!("header field {name:?} is longer than 4 GiB") }
     }

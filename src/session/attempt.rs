@@ -7,11 +7,11 @@ use super::call::Course;
 use super::redirect::Step;
 use super::trail::Trail;
 use super::upload::Upload;
-use crate::connection::{Answer, Connection, Deadline, Outgoing, Payload};
+use crate::connection::{Answer, Connection, Deadline, Failure, Outgoing, Payload};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Clock, Request, Timings, redact};
-use crate::wire::{BodyLength, RequestKind};
+use crate::message::{Clock, Request, redact};
+use crate::wire::{BodyLength, Limits, RequestKind};
 
 impl Session {
     /// Sends the request of one hop and reads the head of its answer.
@@ -42,44 +42,46 @@ impl Session {
         let request = course.request;
         let mut upload = Upload::open(request, step)?;
         let wait = self.wait_for_continue(request, &upload);
-        head.clear();
-        self.encode(request, step, (upload.length(), wait.is_some()), head)?;
+        let kind =
+            if step.method.as_str() == "HEAD" { RequestKind::Head } else { RequestKind::Other };
+        let mut letter = Letter { kind, head, upload: &mut upload, wait };
+        self.write(&mut letter, course, step)?;
         course.watched.tell(|observer, job| {
             observer.attempt(job, &redact(step.target.as_str()), course.number);
         });
-        let (connection, answer) = self.exchange(head, (&mut upload, wait), course, step, trail)?;
+        let (connection, answer) = self.exchange(&mut letter, course, step, trail)?;
         // Somebody on the way cannot wait, and has done nothing (RFC 9110 §10.1.1).
-        if answer.head.status == 417 && wait.is_some() && upload.rewind() {
+        if answer.head.status == 417 && wait.is_some() && letter.upload.rewind() {
             debug!("{:?} is asked once more, and not for a 100", step.target);
             let error = Error::new(ErrorKind::Status, "417: it was asked for a 100 first");
             trail.failed(error.during(Phase::Waiting), step.target.as_str());
             drop(connection);
-            head.clear();
-            self.encode(request, step, (upload.length(), false), head)?;
-            return self.exchange(head, (&mut upload, None), course, step, trail);
+            letter.wait = None;
+            self.write(&mut letter, course, step)?;
+            return self.exchange(&mut letter, course, step, trail);
         }
         Ok((connection, answer))
     }
 
+    /// Writes the head anew. No two that go out are signed, or counted, as the same.
+    fn write(
+        &mut self,
+        letter: &mut Letter<'_, '_>,
+        course: &Course<'_>,
+        step: &Step,
+    ) -> Result<(), Error> {
+        letter.head.clear();
+        self.encode(course, step, (letter.upload.length(), letter.wait.is_some()), letter.head)
+    }
+
     fn exchange(
         &mut self,
-        head: &mut Vec<u8>,
-        (upload, wait): (&mut Upload<'_>, Option<Duration>),
+        letter: &mut Letter<'_, '_>,
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
     ) -> Result<(Connection, Answer), Error> {
-        let inline = upload.small(SMALL_BODY).filter(|_| wait.is_none());
-        // One write, and so one packet, for both.
-        head.extend_from_slice(inline.unwrap_or_default());
-        let kind =
-            if step.method.as_str() == "HEAD" { RequestKind::Head } else { RequestKind::Other };
-        let head = head.as_slice();
         let limits = self.config.limits;
-        let send = |connection: &mut Connection, upload: &mut Upload<'_>, timings: &mut Timings| {
-            let body = if inline.is_some() { Payload::Bytes(&[]) } else { upload.payload() };
-            connection.send(Outgoing { kind, head, wait, body }, &limits, &course.patience, timings)
-        };
         let kept = self.idle.take(&step.target, Instant::now());
         #[cfg(feature = "tls-no-provider")]
         let kept = {
@@ -89,26 +91,28 @@ impl Session {
         if let Some(mut connection) = kept {
             self.traffic.reused = self.traffic.reused.saturating_add(1);
             trail.goes_over(&connection, true);
-            let again = |upload: &mut Upload<'_>| step.method.is_idempotent() && upload.rewind();
-            match send(&mut connection, upload, &mut trail.timings) {
+            let again = step.method.is_idempotent();
+            match letter.send(&mut connection, &limits, course, trail) {
                 // The end of an idle time, which crossed with the request (RFC 9110 §15.5.9).
-                Ok(answer) if answer.head.status == 408 && again(upload) => {
+                Ok(answer) if answer.head.status == 408 && again && letter.upload.rewind() => {
                     debug!("the kept connection for {:?} had timed out", step.target);
                     let error = Error::new(ErrorKind::Closed, "408: the connection had timed out");
                     trail.failed(error.during(Phase::Waiting), step.target.as_str());
                 }
                 Ok(answer) => return Ok((connection, answer)),
-                Err(failure) if failure.went_stale && again(upload) => {
+                Err(failure) if failure.went_stale && again && letter.upload.rewind() => {
                     debug!("the kept connection for {:?} was stale", step.target);
                     trail.failed(failure.error, step.target.as_str());
                 }
                 Err(failure) => return Err(failure.error),
             }
+            // The server may have seen the first one.
+            self.write(letter, course, step)?;
         }
         trail.begin();
         let mut connection = self.open(course, step, trail)?;
         trail.goes_over(&connection, false);
-        match send(&mut connection, upload, &mut trail.timings) {
+        match letter.send(&mut connection, &limits, course, trail) {
             Ok(answer) => Ok((connection, answer)),
             Err(failure) => Err(failure.error),
         }
@@ -138,6 +142,32 @@ impl Session {
         )?;
         self.traffic.opened = self.traffic.opened.saturating_add(1);
         Ok(connection)
+    }
+}
+
+/// A request on its way out.
+struct Letter<'a, 'r> {
+    kind: RequestKind,
+    head: &'a mut Vec<u8>,
+    upload: &'a mut Upload<'r>,
+    /// How long the body waits for a word that it is wanted.
+    wait: Option<Duration>,
+}
+
+impl Letter<'_, '_> {
+    fn send(
+        &mut self,
+        connection: &mut Connection,
+        limits: &Limits,
+        course: &Course<'_>,
+        trail: &mut Trail,
+    ) -> Result<Answer, Failure> {
+        let inline = self.upload.small(SMALL_BODY).filter(|_| self.wait.is_none());
+        // One write, and so one packet, for both.
+        self.head.extend_from_slice(inline.unwrap_or_default());
+        let body = if inline.is_some() { Payload::Bytes(&[]) } else { self.upload.payload() };
+        let outgoing = Outgoing { kind: self.kind, head: self.head, wait: self.wait, body };
+        connection.send(outgoing, limits, &course.patience, &mut trail.timings)
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Auth;
 #[cfg(feature = "cookies")]
 use super::cookies::{CookieJar, Cookies};
+use super::{Auth, Netrc, Signer};
 #[cfg(feature = "tls-no-provider")]
 use crate::connection::TlsConfig;
 use crate::connection::{AddressPolicy, LowSpeed, Resolver};
@@ -88,8 +88,14 @@ pub struct SessionConfig {
     pub expect_continue: Option<Duration>,
     /// Whether redirects are followed; how many is in [`Limits::redirects`]. Default: yes.
     pub allow_redirects: bool,
-    /// Credentials. Default: none.
+    /// Credentials. Default: none. [`Auth`] says whose come first.
     pub auth: Option<Auth>,
+    /// Logins by host, for where there are no other credentials. Default: none, no `.netrc` is
+    /// read.
+    pub netrc: Option<Netrc>,
+    /// Who signs requests when they are about to be sent. Default: nobody. Danger: unless it is
+    /// bound to origins, what it adds goes to the URL of every job, wherever that is.
+    pub signer: Option<Signer>,
     /// Whether cookies are kept, and where. Default: [`Cookies::Off`].
     #[cfg(feature = "cookies")]
     pub cookies: Cookies,
@@ -139,6 +145,8 @@ impl SessionConfig {
             expect_continue: None,
             allow_redirects: true,
             auth: None,
+            netrc: None,
+            signer: None,
             #[cfg(feature = "cookies")]
             cookies: Cookies::Off,
             #[cfg(feature = "tls-no-provider")]
@@ -196,6 +204,18 @@ impl SessionConfig {
     #[cfg(feature = "cookies")]
     pub fn cookie_jar(&mut self, jar: &CookieJar) -> &mut Self {
         self.cookies = Cookies::Shared(jar.clone());
+        self
+    }
+
+    /// Sets [`netrc`](Self::netrc).
+    pub fn netrc(&mut self, netrc: Netrc) -> &mut Self {
+        self.netrc = Some(netrc);
+        self
+    }
+
+    /// Sets [`signer`](Self::signer).
+    pub fn signer(&mut self, signer: Signer) -> &mut Self {
+        self.signer = Some(signer);
         self
     }
 }

@@ -1,27 +1,33 @@
 //! The head of a request: which fields go along with a hop, and whose.
 
 use super::Session;
+#[cfg(feature = "digest")]
+use super::auth::Asked;
+use super::auth::{Proof, SignableRequest, choose};
+use super::call::Course;
 use super::redirect::Step;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::Request;
+use crate::message::{Headers, Request};
 use crate::wire::{self, BodyLength, RequestHead};
 
 impl Session {
     /// Writes the head: the session's fields unless the request has its own, then the request's.
-    /// The body has this length, and it may be asked whether it is wanted.
+    /// The body has this length, and it may be asked whether it is wanted. Each call is for a
+    /// request that goes out: it is counted and signed for itself.
     pub(super) fn encode(
-        &self,
-        request: &Request,
+        &mut self,
+        course: &Course<'_>,
         step: &Step,
         (length, expects_continue): (BodyLength, bool),
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
+        let request = course.request;
+        let auth = self.authorization(request, step)?;
         let config = &self.config;
         let goes_along = |name: &str| {
             (step.with_credentials || !crate::message::is_secret(name))
                 && (step.with_body || !describes_body(name))
         };
-        let auth = self.authorization(request, step)?;
         let cookie = self.cookie(request, step);
         // The caller's own are part of it.
         let goes_along = |name: &str| {
@@ -44,7 +50,7 @@ impl Session {
                     request.sends_default("accept-encoding") && !has("accept-encoding")
                 }),
             ),
-            ("Authorization", auth.as_deref()),
+            ("Authorization", auth.as_deref().filter(|value| !value.is_empty())),
             ("Cookie", cookie.as_deref()),
             ("Content-Type", content_type.filter(|_| !request.headers().contains("content-type"))),
         ];
@@ -65,22 +71,45 @@ impl Session {
             expects_continue,
             close: !config.keep_alive,
         };
-        wire::encode(out, &head, defaults.chain(added).chain(own))
-            .map_err(|error| Error::from(error).during(Phase::Setup))
+        let fields = defaults.chain(added).chain(own);
+        let signer = config.signer.as_ref().filter(|_| step.with_credentials);
+        let written = match signer {
+            Some(signer) if signer.signs(&step.target)? => {
+                let mut headers = Headers::new();
+                for (name, value) in fields {
+                    headers.append(name, value)?;
+                }
+                let headers = signer.sign(SignableRequest {
+                    method: &step.method,
+                    target: &step.target,
+                    headers,
+                    body: body_at_hand(request, step),
+                    attempt: course.number,
+                })?;
+                wire::encode(out, &head, headers.iter())
+            }
+            _ => wire::encode(out, &head, fields),
+        };
+        written.map_err(|error| Error::from(error).during(Phase::Setup))
     }
 
-    /// The credentials that go along with this hop: the URL's own, or the session's.
-    fn authorization(&self, request: &Request, step: &Step) -> Result<Option<String>, Error> {
+    /// The credentials that go along with this hop: the URL's own, or the session's. Empty where
+    /// there are some, and the server has not yet said what it makes of them.
+    fn authorization(&mut self, request: &Request, step: &Step) -> Result<Option<String>, Error> {
+        #[cfg(feature = "digest")]
+        self.spaces.send_none();
         if !step.with_credentials || !request.sends_default("authorization") {
             return Ok(None);
         }
-        if let Some(userinfo) = step.target.userinfo() {
-            return super::auth::from_userinfo(userinfo).map(Some);
-        }
-        match &self.config.auth {
-            Some(auth) => Ok(auth.for_target(&step.target)?.map(str::to_owned)),
-            None => Ok(None),
-        }
+        let (auth, netrc) = (self.config.auth.as_ref(), self.config.netrc.as_ref());
+        Ok(match choose(&step.target, auth, netrc)? {
+            None => None,
+            Some(Proof::Field(value)) => Some(value.into_owned()),
+            #[cfg(feature = "digest")]
+            Some(Proof::Digest(login)) => {
+                Some(self.spaces.answer(login, &asked(request, step)).unwrap_or_default())
+            }
+        })
     }
 
     /// The one `Cookie` field of this hop, of a session that has a jar: what the caller has set,
@@ -117,6 +146,18 @@ fn agrees_with(content_type: Option<&str>, request: &Request) -> Result<(), Erro
             Err(Error::new(ErrorKind::InvalidRequest, detail).during(Phase::Setup))
         }
     }
+}
+
+/// The bytes of the body that goes along; `None` if it is not there as bytes.
+fn body_at_hand<'a>(request: &'a Request, step: &Step) -> Option<&'a [u8]> {
+    if step.with_body { request.content().0.as_bytes() } else { Some(&[]) }
+}
+
+/// What a digest is made of.
+#[cfg(feature = "digest")]
+pub(super) fn asked<'a>(request: &'a Request, step: &'a Step) -> Asked<'a> {
+    let (method, target) = (step.method.as_str(), &step.target);
+    Asked { method, target, body: body_at_hand(request, step) }
 }
 
 /// Fields that a session may send to any origin. All others it sets were meant for the origins of

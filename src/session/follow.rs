@@ -57,7 +57,7 @@ impl Session {
         loop {
             let started = Instant::now();
             let (mut connection, mut answer) = self
-                .attempt(&course, &step, trail)
+                .hop(&course, &step, trail)
                 .map_err(
                     |error| if trail.history.is_empty() { error } else { error.after_sending() },
                 )
@@ -136,8 +136,9 @@ impl Session {
         sink.finish()
     }
 
-    /// Reads a redirect's body away, never decoded, if that is cheaper than a new connection.
-    fn discard(
+    /// Reads away the body of an answer that is not the last, never decoded, if that is cheaper than a
+    /// new connection.
+    pub(super) fn discard(
         &mut self,
         mut connection: Connection,
         answer: &mut Answer,

@@ -1,5 +1,6 @@
 //! What the fuzzers see of this floor: its pure parts, driven without a socket.
 
+use super::auth::challenge::challenges;
 use super::body::Collect;
 use super::coding::Decoder;
 use super::redirect::{Step, next_step};
@@ -77,6 +78,18 @@ impl Jar {
     pub(crate) const fn text_reads_back(&self, _: i64) -> bool {
         true
     }
+}
+
+/// The challenges of a `WWW-Authenticate`, each with its scheme and its parameters.
+pub(crate) fn challenged(value: &str) -> Vec<(String, Vec<(String, String)>)> {
+    let found = challenges(value).into_iter();
+    found
+        .map(|challenge| {
+            let params = challenge.params.0.into_iter();
+            let params = params.map(|(name, value)| (name.to_owned(), value.into_owned()));
+            (challenge.scheme.to_owned(), params.collect())
+        })
+        .collect()
 }
 
 /// A redirect with one field, if that can be.

@@ -10,6 +10,7 @@ mod config;
 mod cookies;
 mod fields;
 mod follow;
+mod hop;
 mod idle;
 #[cfg(any(fuzzing, fetchpool_internals))]
 pub(crate) mod internals;
@@ -20,7 +21,9 @@ mod upload;
 use std::fmt;
 use std::time::Duration;
 
-pub use self::auth::Auth;
+#[cfg(feature = "digest")]
+use self::auth::Spaces;
+pub use self::auth::{Auth, Netrc, SignableRequest, Signer};
 pub(crate) use self::body::Allowance;
 pub(crate) use self::call::{Call, Traffic};
 use self::coding::ACCEPT_ENCODING;
@@ -62,6 +65,8 @@ pub struct Session {
     tls: TlsContext,
     #[cfg(feature = "cookies")]
     jar: Option<CookieJar>,
+    #[cfg(feature = "digest")]
+    spaces: Spaces,
     dialing: Dialing,
     accept_encoding: Option<&'static str>,
     interrupt: Interrupt,
@@ -100,6 +105,8 @@ impl Session {
             tls: TlsContext::new(&config.tls)?,
             #[cfg(feature = "cookies")]
             jar: config.cookies.jar(),
+            #[cfg(feature = "digest")]
+            spaces: Spaces::default(),
             dialing: Dialing {
                 resolver: config.resolver.clone(),
                 dns_timeout: config.dns_timeout,
@@ -143,6 +150,10 @@ impl Session {
     /// Lets go of all that earlier requests have left behind.
     pub(crate) fn start_over(&mut self) {
         self.idle = Idle::new(self.config.max_idle_connections, self.config.idle_timeout);
+        #[cfg(feature = "digest")]
+        {
+            self.spaces = Spaces::default();
+        }
         self.head = Vec::new();
         #[cfg(feature = "cookies")]
         {
@@ -178,6 +189,8 @@ impl Default for Session {
             tls: TlsContext::untouched(),
             #[cfg(feature = "cookies")]
             jar: None,
+            #[cfg(feature = "digest")]
+            spaces: Spaces::default(),
             dialing: Dialing::default(),
             accept_encoding: ACCEPT_ENCODING,
             interrupt: Interrupt::default(),
