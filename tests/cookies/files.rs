@@ -16,6 +16,7 @@ fn what_is_written_reads_back_to_the_same() {
         ("http=5; HttpOnly; Expires=Fri, 31 Dec 9999 23:59:59 GMT", "http://example.com/"),
         ("empty=", "http://127.0.0.1/"),
         ("v6=7", "http://[::1]/"),
+        ("dot=7", "http://.example.com/"),
         ("path=8", "http://example.com/x;y=z/w"),
         ("\u{fc}=\u{6f22}", "http://b\u{fc}cher.example/"),
     ] {
@@ -23,7 +24,7 @@ fn what_is_written_reads_back_to_the_same() {
     }
     let text = jar.to_netscape();
     let again = CookieJar::new();
-    assert_eq!(again.add_netscape(&text).unwrap(), 9, "{text}");
+    assert_eq!(again.add_netscape(&text).unwrap(), 10, "{text}");
     assert_eq!(again.to_netscape(), text);
     for (one, two) in jar.cookies().iter().zip(again.cookies()) {
         let facts = |cookie: &fetchpool::Cookie| {

@@ -46,6 +46,7 @@ fn a_domain_that_is_a_public_suffix_is_refused_unless_it_is_the_host() {
     for host in ["co.uk", "com", "internal"] {
         let jar = CookieJar::new();
         jar.add(format!("a=b; Domain={host}"), format!("http://{host}/")).unwrap();
+        assert!(jar.cookies()[0].host_only(), "{host}");
         assert_eq!(sent(&jar, &format!("http://{host}/")), "a=b");
         assert_eq!(sent(&jar, &format!("http://x.{host}/")), "", "{host}");
     }

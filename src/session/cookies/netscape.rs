@@ -56,12 +56,14 @@ pub(super) fn read(line: &str) -> Result<Option<(&str, Parts<'_>)>, &'static str
         "FALSE" => Ok(false),
         _ => Err("has something else than TRUE and FALSE in its second or fourth column"),
     };
-    let host = domain.strip_prefix('.').unwrap_or(domain);
+    let subdomains = word(subdomains)?;
+    // Without subdomains it is part of the name: a host may begin with a dot.
+    let host = domain.strip_prefix('.').filter(|_| subdomains).unwrap_or(domain);
     let end: i64 = end.parse().map_err(|_| "has no number of seconds in its fifth column")?;
     let parts = Parts {
         name,
         value,
-        domain: word(subdomains)?.then_some(host),
+        domain: subdomains.then_some(host),
         path: Some(path),
         secure: word(secure)?,
         http_only,
