@@ -19,8 +19,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use fetchpool::{
-    AddressPolicy, Auth, CancelToken, Error, ErrorKind, Headers, Observed, Observer, Outcome, Pool,
-    Request, Response, RetryPolicy, Session, SessionConfig, SessionThread,
+    AddressPolicy, Auth, CancelToken, Error, ErrorKind, Headers, Netrc, Observed, Observer,
+    Outcome, Pool, Request, Response, RetryPolicy, Session, SessionConfig, SessionThread, Signer,
 };
 
 use support::script::{PATIENCE, Script, Server, ok, reply};
@@ -259,8 +259,29 @@ fn settings() -> Vec<SessionConfig> {
             jar.add_netscape(format!("127.0.0.1\tFALSE\t/\tFALSE\t0\tb\t{SECRET}")).unwrap();
             config.cookies = fetchpool::Cookies::Own(jar);
         }),
+        with(&|config| {
+            let other = Auth::bearer(SECRET).for_origin("https://other.test");
+            config.auth(other.or(Auth::basic(SECRET, SECRET)));
+        }),
+        with(&|config| {
+            let text = format!("machine {HOST} login {SECRET} password {SECRET} default login x");
+            config.netrc(Netrc::parse(&text).unwrap().danger_over_http(true));
+        }),
+        with(&|config| {
+            config.signer(Signer::new(|request| {
+                request.set_header("Authorization", format!("Signed {SECRET}"))?;
+                Ok(request.set_header("cookie", SECRET)?)
+            }));
+        }),
+        #[cfg(feature = "digest")]
+        with(&|config| {
+            config.auth(Auth::digest("ann", SECRET));
+        }),
     ]
 }
+
+/// Where the servers are.
+const HOST: &str = "127.0.0.1";
 
 /// A way in which a request can end, and what makes it end so.
 type Way = (Option<ErrorKind>, String, fn(&mut SessionConfig));
@@ -401,6 +422,69 @@ fn a_secret_of_a_session_is_said_nowhere_whatever_becomes_of_it() {
     let sent =
         servers[1].requests().iter().filter(|request| request.head().contains(SECRET)).count();
     assert!(sent > 20, "{sent}");
+}
+
+#[test]
+#[cfg(feature = "digest")]
+fn a_password_that_answers_a_challenge_is_said_nowhere() {
+    let said = listening();
+    let server = Script::site(|request| match request.header("authorization") {
+        None => reply("401 No", "WWW-Authenticate: Digest realm=r, nonce=n, qop=auth\r\n", ""),
+        Some(_) => ok("in"),
+    });
+    let mut config = SessionConfig::new();
+    config.auth(Auth::digest(SECRET, SECRET));
+    config.observer = Some(Arc::new(said.clone()));
+    let mut session = Session::new(config).unwrap();
+    for _ in 0..2 {
+        said.response(&session.request(server.url("/")).unwrap());
+        said.value("a session", &session);
+    }
+    said.holds_no_secret();
+    let sent = server.requests().into_iter().filter_map(|request| request.header("authorization"));
+    assert_eq!(sent.filter(|value| value.contains(SECRET)).count(), 2, "the user, twice");
+}
+
+#[test]
+fn a_signer_is_shown_no_secret_that_it_could_print_by_accident() {
+    let said = listening();
+    let server = Script::site(|_| ok("x"));
+    let listener = said.clone();
+    let mut config = SessionConfig::new();
+    config.signer(Signer::new(move |request| {
+        listener.value("what is to be signed", request);
+        listener.text("its URL", request.url());
+        listener.text("its target", request.target());
+        request.set_header("Authorization", SECRET)?;
+        let refused = request.set_header("X", format!("{SECRET}\n")).unwrap_err();
+        listener.text("a field that was refused", refused.to_string());
+        listener.value("what was signed", request);
+        Ok(())
+    }));
+    let mut session = Session::new(config).unwrap();
+    for request in requests(&server.url("/")) {
+        said.response(&session.request(request).unwrap());
+    }
+    said.holds_no_secret();
+}
+
+#[test]
+fn a_secret_of_a_netrc_is_said_nowhere_not_even_of_a_bad_one() {
+    let said = listening();
+    for text in [
+        format!("machine h login ann password {SECRET} {SECRET}"),
+        format!("machine h login an:n{SECRET}"),
+        format!("machine h password \"{SECRET}"),
+        format!("machine h password \"{SECRET}\\x\""),
+        format!("machine h password \"{SECRET}\"{SECRET}"),
+        format!("login {SECRET}"),
+        SECRET.to_owned(),
+    ] {
+        said.error(&Netrc::parse(&text).unwrap_err());
+    }
+    let good = format!("machine h login ann password {SECRET} account {SECRET}\nmacdef {SECRET}\n");
+    said.value("a netrc", &Netrc::parse(&(good + SECRET)).unwrap());
+    said.holds_no_secret();
 }
 
 #[test]

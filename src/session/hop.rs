@@ -36,6 +36,7 @@ impl Session {
             course.watched.tell(|observer, job| {
                 observer.head(job, answer.head.status, &answer.head.headers);
             });
+            // The server may know by one of them whom it has asked.
             #[cfg(feature = "cookies")]
             if let Some(jar) = &self.jar {
                 jar.keep(&answer.head.headers, &step.target);

@@ -308,3 +308,55 @@ fn an_observer_is_told_of_the_401_and_of_both_requests() {
     session.request(server.url("/")).unwrap();
     assert_eq!(*seen.0.lock().unwrap(), [0, 401, 0, 200]);
 }
+
+#[test]
+fn a_body_that_is_gone_is_not_sent_again_and_the_401_is_the_response() {
+    use fetchpool::Body;
+
+    for (body, sent) in [
+        (Body::reader(&b"the body"[..]), 1),
+        (Body::sized_reader(&b"the body"[..], 8), 1),
+        (Body::sized_reader_fn(|| Ok(&b"the body"[..]), 8), 2),
+    ] {
+        let head = "HTTP/1.1 401 No\r\nWWW-Authenticate: Digest realm=r,nonce=n,qop=auth\r\n";
+        let refused = format!("{head}Content-Length: 0\r\nConnection: close\r\n\r\n");
+        let server = Script::new().reply(refused).close().accept().reply(ok("in")).serve();
+        let request = Request::post(server.url("/")).body(body);
+        let response = knowing().request(request).unwrap();
+        assert_eq!(response.status(), if sent == 1 { 401 } else { 200 });
+        server.wait_for_requests(sent);
+        assert_eq!(server.connections(), sent);
+    }
+}
+
+/// Asked first whether it is wanted, the body has not been touched when the challenge comes.
+#[test]
+fn a_body_that_was_not_asked_for_yet_is_sent_with_the_answer() {
+    use fetchpool::Body;
+
+    let server = Script::new()
+        .request_head()
+        .send(refusal(&["Digest realm=r,nonce=n,qop=auth"]))
+        .accept()
+        .request_head()
+        .send("HTTP/1.1 100 Continue\r\n\r\n")
+        .skip(8)
+        .send(ok("in"))
+        .serve();
+    let request = Request::post(server.url("/")).body(Body::sized_reader(&b"the body"[..], 8));
+    let response = knowing().request(request.expect_continue(Duration::from_secs(5))).unwrap();
+    assert_eq!(response.text(), "in");
+    assert_eq!(counts(&server), [0, 1]);
+}
+
+#[cfg(feature = "cookies")]
+#[test]
+fn a_cookie_that_comes_with_the_challenge_goes_with_the_answer() {
+    let challenge = "WWW-Authenticate: Digest realm=r,nonce=n,qop=auth\r\nSet-Cookie: whom=you\r\n";
+    let server = Script::new().reply(reply("401 No", challenge, "")).reply(ok("in")).serve();
+    let mut session = session(|config| {
+        config.auth(Auth::digest(USER, PASSWORD)).cookie_store(true);
+    });
+    assert_eq!(session.request(server.url("/")).unwrap().text(), "in");
+    assert_eq!(server.requests()[1].headers("cookie"), ["whom=you"]);
+}

@@ -259,6 +259,28 @@ fn a_sessions_auth_goes_to_its_origin_only() {
     assert_eq!(session.request(&elsewhere).expect("a response").status(), 401);
 }
 
+#[test]
+#[cfg(feature = "digest")]
+#[ignore = "needs real servers: .ci/run starts them"]
+fn a_digest_opens_doors_by_each_algorithm_and_the_wrong_one_does_not() {
+    let digest = |password: &str| {
+        let mut config = SessionConfig::new();
+        config.auth(Auth::digest("user", password).for_origin(url("")));
+        open(config)
+    };
+    for qop in ["auth", "auth-int"] {
+        for algorithm in ["MD5", "SHA-256"] {
+            let door = url(&format!("/digest-auth/{qop}/user/s3cret/{algorithm}"));
+            let mut right = digest("s3cret");
+            for _ in 0..3 {
+                assert_eq!(json(&right.request(&door).expect("a response"))["user"], "user");
+            }
+            let refused = digest("other").request(&door).expect("a response");
+            assert_eq!(refused.status(), 401, "{qop} {algorithm}");
+        }
+    }
+}
+
 // ---- Time
 
 #[test]
