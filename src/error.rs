@@ -2,6 +2,7 @@
 
 mod attempt;
 mod kind;
+mod proxy;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -56,6 +57,8 @@ struct Inner {
     tried: Vec<SocketAddr>,
     /// What failed was the caller's own reader or file.
     is_unread: bool,
+    /// Of a failure at a proxy: whose fault it would have been at a target.
+    fault: Option<Fault>,
 }
 
 impl Error {
@@ -74,6 +77,7 @@ impl Error {
             history: Vec::new(),
             tried: Vec::new(),
             is_unread: false,
+            fault: None,
         }))
     }
 
@@ -226,6 +230,9 @@ impl Error {
     /// Whose fault it was, which is what a caller can act on.
     #[must_use]
     pub fn fault(&self) -> Fault {
+        if let Some(fault) = self.0.fault {
+            return fault;
+        }
         match (self.0.kind, self.0.phase) {
             // Before there was a peer: a root certificate, a provider.
             (ErrorKind::Tls, Some(Phase::Setup)) => Fault::Caller,
@@ -270,7 +277,8 @@ impl Error {
         }
     }
 
-    /// The response that was made an error of: kind [`Status`](ErrorKind::Status).
+    /// The response that was made an error of: kind [`Status`](ErrorKind::Status); or what a proxy
+    /// answered instead of doing what it was asked for: kind [`Proxy`](ErrorKind::Proxy).
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         self.0.response.as_ref()

@@ -2,29 +2,14 @@
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use super::deadline::Deadline;
-use super::lookups::{ResolverPanicked, lookup};
+use super::addresses::addresses;
+use super::dialing::Dialing;
 use super::patience::{Patience, cancelled};
-use super::policy::AddressPolicy;
-use super::resolve::Resolver;
 use super::times::Times;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::log::debug;
-use crate::message::{Clock, Host, Target};
+use crate::message::Host;
 use crate::observer::Watched;
-
-/// How to come to an address, and how long that may take.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Dialing {
-    /// Who looks names up; the system if nobody.
-    pub(crate) resolver: Option<Arc<dyn Resolver>>,
-    pub(crate) dns_timeout: Option<Duration>,
-    /// Which addresses may be connected to.
-    pub(crate) policy: AddressPolicy,
-}
 
 /// A connection, and what it took.
 pub(super) struct Dialed {
@@ -33,33 +18,17 @@ pub(super) struct Dialed {
     pub(super) passed_over: Vec<SocketAddr>,
 }
 
-/// Connects to the target's host: looks it up unless it is an address, and tries every address
-/// in turn under the one deadline.
+/// Connects to a port of a host: finds out its addresses, and tries every one in turn under the one
+/// deadline.
 pub(super) fn dial(
-    target: &Target,
+    host: &Host<'_>,
+    port: u16,
     dialing: &Dialing,
     patience: &Patience<'_>,
     watched: Watched<'_>,
     times: &mut Times<'_>,
 ) -> Result<Dialed, Error> {
-    let mut addresses = match target.host() {
-        Host::Ip(ip) => vec![SocketAddr::new(ip, target.port())],
-        Host::Name(name) => {
-            let limit = Deadline::after(Instant::now(), dialing.dns_timeout, Clock::Dns);
-            let patience = patience.but(limit);
-            let found = lookup(dialing.resolver.as_ref(), name, target.port(), &patience);
-            let took = times.lap(|timings| &mut timings.dns);
-            let addresses = found.as_deref().unwrap_or_default();
-            debug!("looked up {name}: {} addresses in {took:?}", addresses.len());
-            watched.tell(|observer, job| observer.dns(job, name, addresses, took));
-            found.map_err(|error| {
-                let panicked = error.get_ref().is_some_and(|error| error.is::<ResolverPanicked>());
-                let kind = if panicked { ErrorKind::Panic } else { ErrorKind::Dns };
-                patience.error(error, Phase::Dns, kind, "")
-            })?
-        }
-    };
-    allow_only(&dialing.policy, &mut addresses)?;
+    let addresses = addresses(host, port, dialing, patience, watched, times)?;
     let connected = connect_any(&addresses, patience, times);
     let took = times.lap(|timings| &mut timings.connect);
     // Who was cancelled meanwhile may have been answered for already.
@@ -70,23 +39,6 @@ pub(super) fn dial(
         watched.tell(|observer, job| observer.connected(job, peer, took));
     }
     connected
-}
-
-/// Takes out the addresses that may not be connected to. An error if that leaves none.
-fn allow_only(policy: &AddressPolicy, addresses: &mut Vec<SocketAddr>) -> Result<(), Error> {
-    let mut forbidden = Vec::new();
-    addresses.retain(|address| {
-        let allowed = policy.allows(address);
-        if !allowed {
-            forbidden.push(address.to_string());
-        }
-        allowed
-    });
-    if addresses.is_empty() && !forbidden.is_empty() {
-        let detail = format!("the address policy does not allow {}", forbidden.join(", "));
-        return Err(Error::new(ErrorKind::Forbidden, detail).during(Phase::Connect));
-    }
-    Ok(())
 }
 
 /// Tries the addresses one after the other. Each may take its share of the time that is left, so

@@ -1,14 +1,16 @@
 //! FLOOR 3: sockets and clocks. Knows bytes and deadlines, nothing of redirects or cookies.
 //!
 //! ```text
-//! Target ── dial ──▶ TcpStream ── tls ──▶ Stream ─┐
-//!                                                 ├─ Connection pumps bytes between the two
-//! request ── encode ──▶ bytes       Exchange ─────┘
+//! Target ── dial ──▶ TcpStream ── (proxy) ── tls ──▶ Stream ─┐
+//!                                                             ├─ Connection pumps bytes between the two
+//! request ── encode ──▶ bytes                   Exchange ─────┘
 //! ```
 
+mod addresses;
 mod answer;
 mod deadline;
 mod dial;
+mod dialing;
 mod expect;
 mod feed;
 mod flow;
@@ -16,11 +18,14 @@ mod interrupt;
 mod lookups;
 mod patience;
 mod policy;
+mod proxy;
+mod reached;
 mod resolve;
 mod send;
 mod sink;
 mod socket;
 mod stream;
+mod through;
 mod times;
 #[cfg(feature = "tls-no-provider")]
 mod tls;
@@ -32,17 +37,18 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::answer::{Answer, Failure, Outgoing};
 pub(crate) use self::deadline::Deadline;
-use self::dial::Dialed;
-pub(crate) use self::dial::Dialing;
+pub(crate) use self::dialing::Dialing;
 pub(crate) use self::feed::{Feed, Payload};
 pub(crate) use self::flow::Flow;
 pub use self::flow::LowSpeed;
 pub(crate) use self::interrupt::{Abandon, GiveUp, Interrupt};
 pub(crate) use self::patience::Patience;
 pub use self::policy::AddressPolicy;
+pub(crate) use self::proxy::refusal;
+pub use self::proxy::{Destination, Proxies, Proxy};
+use self::reached::Reached;
 pub use self::resolve::Resolver;
 pub(crate) use self::sink::Sink;
-use self::socket::Socket;
 use self::stream::Stream;
 use self::times::Times;
 #[cfg(feature = "tls-no-provider")]
@@ -53,7 +59,7 @@ use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
 use crate::message::{Target, Timings, TlsInfo};
 use crate::observer::Watched;
-use crate::wire::{Buffer, Event, Exchange, Verdict};
+use crate::wire::{Buffer, Event, Exchange, Limits, Verdict};
 
 /// An open connection to one origin.
 pub(crate) struct Connection {
@@ -62,47 +68,72 @@ pub(crate) struct Connection {
     peer: Option<SocketAddr>,
     /// Addresses of the host that did not connect, before the peer's did.
     passed_over: Vec<SocketAddr>,
+    /// What it leads through: a part of its identity.
+    proxy: Option<Proxy>,
     /// When the last exchange ended; `None` before the first.
     used: Option<Instant>,
 }
 
 impl Connection {
-    /// Opens a connection: look-up, TCP and, for `https`, TLS, all under the one deadline.
+    /// Opens a connection: look-up, TCP, a proxy's part and, for `https`, TLS, all under the one
+    /// deadline.
     pub(crate) fn open(
-        target: &Target,
+        route: &Route<'_>,
         dialing: &Dialing,
-        #[cfg(feature = "tls-no-provider")] tls: &mut TlsContext,
+        #[cfg(feature = "tls-no-provider")] tls: &TlsContext,
         patience: &Patience<'_>,
         watched: Watched<'_>,
         timings: &mut Timings,
     ) -> Result<Self, Error> {
+        let target = route.target;
         #[cfg(not(feature = "tls-no-provider"))]
         if target.is_https() {
-            let detail = "this program was built without TLS (feature `tls` of fetchpool)";
-            return Err(Error::new(ErrorKind::Tls, detail).during(Phase::Setup));
+            return Err(without_tls());
         }
         patience.flow.rest();
         let mut times = Times::new(timings);
-        let Dialed { socket: tcp, passed_over } =
-            dial::dial(target, dialing, patience, watched, &mut times)?;
-        let peer = tcp.peer_addr().ok();
-        let socket = Socket::new(tcp);
-        patience.interrupt.watch_socket(socket.tcp());
+        let reached = match route.proxy {
+            None => {
+                let (host, port) = (target.host(), target.port());
+                let dialed = dial::dial(&host, port, dialing, patience, watched, &mut times)?;
+                Reached::by(dialed, patience)
+            }
+            Some(proxy) => Self::through(
+                proxy,
+                route,
+                dialing,
+                #[cfg(feature = "tls-no-provider")]
+                tls,
+                patience,
+                watched,
+                &mut times,
+            )?,
+        };
+        let Reached { stream, peer, passed_over } = reached;
         #[cfg(feature = "tls-no-provider")]
         let stream = if target.is_https() {
-            let secured = tls.connect(socket, target, patience);
+            let secured = stream.secure(tls, target, patience);
             let took = times.lap(|timings| &mut timings.tls);
-            let secured =
-                secured.map_err(|error| error.tried(passed_over.iter().copied().chain(peer)))?;
+            let secured = secured.map_err(|error| {
+                let error = error.tried(passed_over.iter().copied().chain(peer));
+                match route.proxy {
+                    Some(proxy) => error.through_proxy(proxy),
+                    None => error,
+                }
+            })?;
             watched.tell(|observer, job| observer.tls(job, target.host_str(), took));
-            Stream::Tls(Box::new(secured))
+            secured
         } else {
-            Stream::Plain(socket)
+            stream
         };
-        #[cfg(not(feature = "tls-no-provider"))]
-        let stream = Stream::Plain(socket);
         debug!("connected to {:?} for {}", peer, target.origin());
-        Ok(Self { stream, buffer: Buffer::new(), peer, passed_over, used: None })
+        let proxy = route.proxy.cloned();
+        Ok(Self { stream, buffer: Buffer::new(), peer, passed_over, proxy, used: None })
+    }
+
+    /// What the connection leads through.
+    pub(crate) const fn proxy(&self) -> Option<&Proxy> {
+        self.proxy.as_ref()
     }
 
     pub(crate) const fn peer(&self) -> Option<SocketAddr> {
@@ -123,10 +154,7 @@ impl Connection {
     /// certificate or not.
     #[cfg(feature = "tls-no-provider")]
     pub(crate) fn is_as(&self, tls: &TlsContext, target: &Target) -> bool {
-        match &self.stream {
-            Stream::Plain(_) => true,
-            Stream::Tls(stream) => stream.is_identified() == tls.is_identified_to(target),
-        }
+        self.stream.is_identified() == tls.is_identified_to(target)
     }
 
     /// How long the connection has been idle.
@@ -222,6 +250,22 @@ impl Connection {
         self.buffer.advance(count);
         Ok(count)
     }
+}
+
+/// How a target is to be reached.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route<'a> {
+    pub(crate) target: &'a Target,
+    pub(crate) proxy: Option<&'a Proxy>,
+    /// What holds for the answer of a proxy, too.
+    pub(crate) limits: &'a Limits,
+}
+
+/// The error of a program that cannot do TLS.
+#[cfg(not(feature = "tls-no-provider"))]
+fn without_tls() -> Error {
+    let detail = "this program was built without TLS (feature `tls` of fetchpool)";
+    Error::new(ErrorKind::Tls, detail).during(Phase::Setup)
 }
 
 /// Lets the sink wait for memory.

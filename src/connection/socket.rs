@@ -55,6 +55,7 @@ impl Socket {
         }
     }
 
+    /// Writes some bytes, as long as that may take.
     #[cfg(feature = "tls-no-provider")]
     pub(super) fn write(&mut self, bytes: &[u8], patience: &Patience<'_>) -> io::Result<usize> {
         loop {

@@ -7,13 +7,22 @@ use std::time::Duration;
 
 use super::patience::Patience;
 use super::socket::{Look, Progress, Socket};
+#[cfg(feature = "tls-no-provider")]
+use super::tls::{TlsContext, TlsStream, Transport as _};
+#[cfg(feature = "tls-no-provider")]
+use crate::error::{Error, ErrorKind, Phase};
+#[cfg(feature = "tls-no-provider")]
+use crate::message::Target;
 use crate::message::TlsInfo;
 
 /// An open stream.
 pub(super) enum Stream {
     Plain(Socket),
     #[cfg(feature = "tls-no-provider")]
-    Tls(Box<super::tls::TlsStream>),
+    Tls(Box<TlsStream<Socket>>),
+    /// Through an `https` proxy.
+    #[cfg(feature = "tls-no-provider")]
+    TlsInTls(Box<TlsStream<TlsStream<Socket>>>),
 }
 
 impl Stream {
@@ -23,6 +32,8 @@ impl Stream {
             Self::Plain(socket) => socket.read(into, patience),
             #[cfg(feature = "tls-no-provider")]
             Self::Tls(stream) => stream.read(into, patience),
+            #[cfg(feature = "tls-no-provider")]
+            Self::TlsInTls(stream) => stream.read(into, patience),
         }
     }
 
@@ -40,7 +51,28 @@ impl Stream {
             }
             #[cfg(feature = "tls-no-provider")]
             Self::Tls(stream) => stream.write_for(stall, bytes, patience),
+            #[cfg(feature = "tls-no-provider")]
+            Self::TlsInTls(stream) => stream.write_for(stall, bytes, patience),
         }
+    }
+
+    /// Shakes hands by TLS, over what there is already.
+    #[cfg(feature = "tls-no-provider")]
+    pub(super) fn secure(
+        self,
+        tls: &TlsContext,
+        target: &Target,
+        patience: &Patience<'_>,
+    ) -> Result<Self, Error> {
+        Ok(match self {
+            Self::Plain(socket) => Self::Tls(Box::new(tls.connect(socket, target, patience)?)),
+            Self::Tls(proxy) => Self::TlsInTls(Box::new(tls.connect(*proxy, target, patience)?)),
+            // There is one proxy and one target, and each shakes hands once.
+            Self::TlsInTls(_) => {
+                let detail = "TLS within TLS within TLS";
+                return Err(Error::new(ErrorKind::Tls, detail).during(Phase::Setup));
+            }
+        })
     }
 
     /// Whether nothing has come and the peer has not closed: what an idle connection must be to
@@ -55,6 +87,8 @@ impl Stream {
             Self::Plain(socket) => socket.look(),
             #[cfg(feature = "tls-no-provider")]
             Self::Tls(stream) => stream.look(),
+            #[cfg(feature = "tls-no-provider")]
+            Self::TlsInTls(stream) => stream.look(),
         }
     }
 
@@ -64,6 +98,18 @@ impl Stream {
             Self::Plain(_) => None,
             #[cfg(feature = "tls-no-provider")]
             Self::Tls(stream) => stream.info(),
+            #[cfg(feature = "tls-no-provider")]
+            Self::TlsInTls(stream) => stream.info(),
+        }
+    }
+
+    /// Whether the session's own certificate would be shown to the peer, or was.
+    #[cfg(feature = "tls-no-provider")]
+    pub(super) const fn is_identified(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(stream) => stream.is_identified(),
+            Self::TlsInTls(stream) => stream.is_identified(),
         }
     }
 
@@ -73,6 +119,8 @@ impl Stream {
             Self::Plain(socket) => socket.tcp(),
             #[cfg(feature = "tls-no-provider")]
             Self::Tls(stream) => stream.socket().tcp(),
+            #[cfg(feature = "tls-no-provider")]
+            Self::TlsInTls(stream) => stream.socket().tcp(),
         }
     }
 }

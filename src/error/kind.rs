@@ -18,7 +18,8 @@ pub enum ErrorKind {
     Forbidden,
     /// The certificate, the handshake or a TLS record was bad.
     Tls,
-    /// A proxy refused or failed.
+    /// A proxy could not be reached, failed or refused. What it answered is in
+    /// [`Error::response`](crate::Error::response); the phase tells how far it went.
     Proxy,
     /// A time limit ran out.
     Timeout,
@@ -116,6 +117,8 @@ pub enum Phase {
     Connect,
     /// The TLS handshake.
     Tls,
+    /// Asking a proxy for the way: CONNECT, or SOCKS.
+    Proxy,
     /// Writing the request.
     Sending,
     /// Waiting for the response's head.
@@ -135,6 +138,7 @@ impl Phase {
             Self::Dns => "looking up the host",
             Self::Connect => "connecting",
             Self::Tls => "shaking hands by TLS",
+            Self::Proxy => "talking to the proxy",
             Self::Sending => "sending the request",
             Self::Waiting => "waiting for the response",
             Self::Receiving => "receiving the body",

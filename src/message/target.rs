@@ -113,6 +113,11 @@ impl Target {
         self.url.port_or_known_default().unwrap_or_default()
     }
 
+    /// The port that stands in the URL, unless it is the scheme's own.
+    pub(crate) fn explicit_port(&self) -> Option<u16> {
+        self.url.port()
+    }
+
     /// The host as it stands in the URL: lower case, ASCII, an IPv6 address in brackets.
     pub(crate) fn host_str(&self) -> &str {
         self.url.host_str().unwrap_or_default()
@@ -130,6 +135,18 @@ impl Target {
     /// The value of the `Host` field (RFC 9112 §3.2): without the port if it is the scheme's own.
     pub(crate) fn authority(&self) -> &str {
         &self.url[Position::BeforeHost..Position::AfterPort]
+    }
+
+    /// Host and port, also where that is the scheme's own: the request target of a CONNECT
+    /// (RFC 9110 §9.3.6).
+    pub(crate) fn host_and_port(&self) -> String {
+        format!("{}:{}", self.host_str(), self.port())
+    }
+
+    /// The request target in absolute form (RFC 9112 §3.2.2), for a proxy: no fragment, and no user
+    /// information.
+    pub(crate) fn absolute(&self) -> &str {
+        &self.url[..Position::AfterQuery]
     }
 
     /// The request target in origin form (RFC 9112 §3.2.1): path and query, no fragment.
@@ -288,6 +305,19 @@ mod tests {
         ] {
             let target = target(text);
             assert_eq!((target.authority(), target.path_and_query()), (authority, path), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_proxy_is_told_has_neither_fragment_nor_user_information_and_always_a_port() {
+        for (text, absolute, authority) in [
+            ("http://u:p@H/a?b#c", "http://h/a?b", "h:80"),
+            ("https://h", "https://h/", "h:443"),
+            ("http://[::1]:81/?#", "http://[::1]:81/?", "[::1]:81"),
+        ] {
+            let target = target(text);
+            assert_eq!(target.absolute(), absolute);
+            assert_eq!(target.host_and_port(), authority);
         }
     }
 

@@ -16,8 +16,10 @@ pub struct Timings {
     pub dns: Duration,
     /// Opening the TCP connection.
     pub connect: Duration,
-    /// The TLS handshake.
+    /// The TLS handshake; with an `https` proxy, both.
     pub tls: Duration,
+    /// Asking a proxy for the way: CONNECT, or SOCKS.
+    pub proxy: Duration,
     /// Writing the request.
     pub sending: Duration,
     /// From the last byte written to the end of the response head.
@@ -35,7 +37,7 @@ impl Timings {
     /// time in which a pool's `body_budget` held the body up, which is in `receiving`.
     #[must_use]
     pub fn total(&self) -> Duration {
-        [self.dns, self.connect, self.tls, self.sending, self.waiting, self.receiving]
+        [self.dns, self.connect, self.tls, self.proxy, self.sending, self.waiting, self.receiving]
             .into_iter()
             .fold(Duration::ZERO, Duration::saturating_add)
     }
@@ -49,7 +51,7 @@ pub enum Clock {
     Request,
     /// `dns_timeout`: looking the host up.
     Dns,
-    /// `connect_timeout`: look-up, every address and TLS.
+    /// `connect_timeout`: look-up, every address, a proxy's part and TLS.
     Connect,
     /// `first_byte_timeout`: from the last byte of the request to the first of the response.
     FirstByte,

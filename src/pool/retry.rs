@@ -71,6 +71,14 @@ impl RetryPolicy {
                 {
                     None
                 }
+                // The request itself has not been sent, but for a 407.
+                ErrorKind::Proxy if error.response().is_some() => error.response(),
+                ErrorKind::Proxy
+                    if error.fault() == Fault::Network
+                        && (!error.was_sent() || request.method().is_idempotent()) =>
+                {
+                    None
+                }
                 ErrorKind::Status => error.response(),
                 _ => return None,
             },
@@ -117,6 +125,10 @@ mod tests {
         })
     }
 
+    fn refusal(status: u16) -> Result<Response, Error> {
+        Err(Error::new(ErrorKind::Proxy, "").with_response(response(status, None).unwrap()))
+    }
+
     fn failure(kind: ErrorKind) -> Result<Response, Error> {
         Err(Error::new(kind, ""))
     }
@@ -138,6 +150,12 @@ mod tests {
             (failure(ErrorKind::Timeout), true, false),
             (failure(ErrorKind::Protocol), false, false),
             (failure(ErrorKind::Tls), false, false),
+            (Err(Error::new(ErrorKind::Connect, "").at_proxy(&"p")), true, true),
+            (Err(Error::new(ErrorKind::Closed, "").at_proxy(&"p")), true, true),
+            (Err(Error::new(ErrorKind::Tls, "").at_proxy(&"p")), false, false),
+            (failure(ErrorKind::Proxy), false, false),
+            (refusal(503), true, false),
+            (refusal(407), false, false),
             (failure(ErrorKind::InvalidUrl), false, false),
             (failure(ErrorKind::Cancelled), false, false),
         ] {

@@ -7,7 +7,7 @@ use super::call::Course;
 use super::redirect::Step;
 use super::trail::Trail;
 use super::upload::Upload;
-use crate::connection::{Answer, Connection, Deadline, Failure, Outgoing, Payload};
+use crate::connection::{Answer, Connection, Deadline, Failure, Outgoing, Payload, Proxy, Route};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
 use crate::message::{Clock, Request, redact};
@@ -26,8 +26,9 @@ impl Session {
         step: &Step,
         trail: &mut Trail,
     ) -> Result<(Connection, Answer), Error> {
+        let proxy = self.proxy_for(&step.target)?;
         let mut head = std::mem::take(&mut self.head);
-        let result = self.attempt_with(&mut head, course, step, trail);
+        let result = self.attempt_with(&mut head, course, step, proxy.as_ref(), trail);
         self.head = head;
         result
     }
@@ -37,6 +38,7 @@ impl Session {
         head: &mut Vec<u8>,
         course: &Course<'_>,
         step: &Step,
+        proxy: Option<&Proxy>,
         trail: &mut Trail,
     ) -> Result<(Connection, Answer), Error> {
         let request = course.request;
@@ -44,7 +46,7 @@ impl Session {
         let wait = self.wait_for_continue(request, &upload);
         let kind =
             if step.method.as_str() == "HEAD" { RequestKind::Head } else { RequestKind::Other };
-        let mut letter = Letter { kind, head, upload: &mut upload, wait };
+        let mut letter = Letter { kind, head, upload: &mut upload, wait, proxy };
         self.write(&mut letter, course, step)?;
         course.watched.tell(|observer, job| {
             observer.attempt(job, &redact(step.target.as_str()), course.number);
@@ -71,7 +73,8 @@ impl Session {
         step: &Step,
     ) -> Result<(), Error> {
         letter.head.clear();
-        self.encode(course, step, (letter.upload.length(), letter.wait.is_some()), letter.head)
+        let body = (letter.upload.length(), letter.wait.is_some());
+        self.encode(course, step, letter.proxy, body, letter.head)
     }
 
     fn exchange(
@@ -82,7 +85,7 @@ impl Session {
         trail: &mut Trail,
     ) -> Result<(Connection, Answer), Error> {
         let limits = self.config.limits;
-        let kept = self.idle.take(&step.target, Instant::now());
+        let kept = self.idle.take(&step.target, letter.proxy, Instant::now());
         #[cfg(feature = "tls-no-provider")]
         let kept = {
             self.tls.head_for(&step.target, step.with_credentials);
@@ -110,7 +113,7 @@ impl Session {
             self.write(letter, course, step)?;
         }
         trail.begin();
-        let mut connection = self.open(course, step, trail)?;
+        let mut connection = self.open(course, step, letter.proxy, trail)?;
         trail.goes_over(&connection, false);
         match letter.send(&mut connection, &limits, course, trail) {
             Ok(answer) => Ok((connection, answer)),
@@ -128,14 +131,15 @@ impl Session {
         &mut self,
         course: &Course<'_>,
         step: &Step,
+        proxy: Option<&Proxy>,
         trail: &mut Trail,
     ) -> Result<Connection, Error> {
         let limit = Deadline::after(Instant::now(), self.config.connect_timeout, Clock::Connect);
         let connection = Connection::open(
-            &step.target,
+            &Route { target: &step.target, proxy, limits: &self.config.limits },
             &self.dialing,
             #[cfg(feature = "tls-no-provider")]
-            &mut self.tls,
+            &self.tls,
             &course.patience.but(limit),
             course.watched,
             &mut trail.timings,
@@ -152,6 +156,8 @@ struct Letter<'a, 'r> {
     upload: &'a mut Upload<'r>,
     /// How long the body waits for a word that it is wanted.
     wait: Option<Duration>,
+    /// Through whom it goes.
+    proxy: Option<&'a Proxy>,
 }
 
 impl Letter<'_, '_> {

@@ -8,7 +8,7 @@ use super::cookies::{CookieJar, Cookies};
 use super::{Auth, Netrc, Signer};
 #[cfg(feature = "tls-no-provider")]
 use crate::connection::TlsConfig;
-use crate::connection::{AddressPolicy, LowSpeed, Resolver};
+use crate::connection::{AddressPolicy, LowSpeed, Proxies, Proxy, Resolver};
 use crate::message::{Headers, InvalidHeader};
 use crate::observer::Observer;
 use crate::wire::Limits;
@@ -76,6 +76,15 @@ pub struct SessionConfig {
     /// Which addresses may be connected to. Default: all. Danger: a list of URLs from somebody else
     /// can name hosts of your own network, and so can a redirect.
     pub address_policy: AddressPolicy,
+    /// Which proxies are used, and for what. Default: none, whatever the environment says;
+    /// [`proxy_from_env`](Self::proxy_from_env) asks it. With an [`address_policy`] other than `Any`,
+    /// only what is checked here goes through a proxy: hosts written as addresses, and names through
+    /// `socks5://`; other names fail with kind [`Forbidden`](crate::ErrorKind::Forbidden).
+    ///
+    /// Danger: an `http` proxy reads and may change `http` requests and responses.
+    ///
+    /// [`address_policy`]: Self::address_policy
+    pub proxies: Proxies,
     /// Who is told what the session's requests are at. Default: nobody.
     /// [`PoolBuilder::observer`](crate::PoolBuilder::observer) sets this, too.
     pub observer: Option<Arc<dyn Observer>>,
@@ -141,6 +150,7 @@ impl SessionConfig {
             low_speed: None,
             resolver: None,
             address_policy: AddressPolicy::Any,
+            proxies: Proxies::new(),
             observer: None,
             expect_continue: None,
             allow_redirects: true,
@@ -184,6 +194,26 @@ impl SessionConfig {
     /// Sets [`timeout`](Self::timeout).
     pub fn timeout(&mut self, timeout: impl Into<Option<Duration>>) -> &mut Self {
         self.timeout = timeout.into();
+        self
+    }
+
+    /// Uses this proxy for all URLs but those of hosts that [`Proxies::no_proxy`] names.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// let mut session = fetchpool::SessionConfig::new();
+    /// session.proxy("socks5h://ada:s3cret@proxy.example:1080");
+    /// assert!(!format!("{session:?}").contains("s3cret"));
+    /// ```
+    pub fn proxy(&mut self, proxy: impl Into<Proxy>) -> &mut Self {
+        self.proxies.all(proxy);
+        self
+    }
+
+    /// Sets [`proxies`](Self::proxies) to what the environment says now: [`Proxies::from_env`].
+    pub fn proxy_from_env(&mut self) -> &mut Self {
+        self.proxies = Proxies::from_env();
         self
     }
 

@@ -6,6 +6,7 @@ use super::auth::Asked;
 use super::auth::{Proof, SignableRequest, choose};
 use super::call::Course;
 use super::redirect::Step;
+use crate::connection::Proxy;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::{Headers, Request};
 use crate::wire::{self, BodyLength, RequestHead};
@@ -18,14 +19,21 @@ impl Session {
         &mut self,
         course: &Course<'_>,
         step: &Step,
+        proxy: Option<&Proxy>,
         (length, expects_continue): (BodyLength, bool),
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let request = course.request;
         let auth = self.authorization(request, step)?;
         let config = &self.config;
+        // A proxy that forwards the request reads its head; any other sees nothing of it, and what is
+        // meant for a proxy is not for the target.
+        let forwards = proxy.filter(|proxy| proxy.forwards(&step.target));
+        let to_proxy = forwards.and_then(Proxy::authorization);
+        let own_to_proxy = forwards.is_some() && to_proxy.is_none();
         let goes_along = |name: &str| {
-            (step.with_credentials || !crate::message::is_secret(name))
+            (own_to_proxy || !name.eq_ignore_ascii_case("proxy-authorization"))
+                && (step.with_credentials || !crate::message::is_secret(name))
                 && (step.with_body || !describes_body(name))
         };
         let cookie = self.cookie(request, step);
@@ -65,13 +73,18 @@ impl Session {
         };
         let head = RequestHead {
             method: step.method.as_str(),
-            target: step.target.path_and_query(),
+            target: match forwards {
+                Some(_) => step.target.absolute(),
+                None => step.target.path_and_query(),
+            },
             host: step.target.authority(),
             body: length,
             expects_continue,
             close: !config.keep_alive,
         };
         let fields = defaults.chain(added).chain(own);
+        // Nobody's business but the proxy's: not that of who signs for the target, either.
+        let to_proxy = to_proxy.as_deref().map(|value| ("Proxy-Authorization", value));
         let signer = config.signer.as_ref().filter(|_| step.with_credentials);
         let written = match signer {
             Some(signer) if signer.signs(&step.target)? => {
@@ -86,9 +99,9 @@ impl Session {
                     body: body_at_hand(request, step),
                     attempt: course.number,
                 })?;
-                wire::encode(out, &head, headers.iter())
+                wire::encode(out, &head, headers.iter().chain(to_proxy))
             }
-            _ => wire::encode(out, &head, fields),
+            _ => wire::encode(out, &head, fields.chain(to_proxy)),
         };
         written.map_err(|error| Error::from(error).during(Phase::Setup))
     }

@@ -7,6 +7,7 @@ use super::body::{Allowance, Collect, Discard};
 use super::call::{Call, Course};
 use super::coding::Decoder;
 use super::redirect::{Step, next_step};
+use super::route::unless_refused;
 use super::trail::Trail;
 use super::upload::goes_along;
 use crate::connection::{Answer, Connection, Deadline, Flow, Patience};
@@ -75,7 +76,9 @@ impl Session {
             let next = match next {
                 Ok(Some(next)) if trail.history.len() < self.config.limits.redirects => next,
                 Ok(None) => {
-                    let (peer, tls) = (connection.peer(), connection.tls());
+                    let peer = connection.peer();
+                    // Not that to a proxy, which reads what is not secret to it.
+                    let tls = connection.tls().filter(|_| step.target.is_https());
                     let body = self
                         .receive(
                             &mut connection,
@@ -85,9 +88,10 @@ impl Session {
                             &mut trail.timings,
                         )
                         .map_err(|error| error.at(step.target.as_str()))?;
+                    let proxy = connection.proxy().cloned();
                     self.settle(connection, &answer, &step.target);
                     let head = *answer.head;
-                    return Ok(Response {
+                    let response = Response {
                         status: head.status,
                         version: head.version,
                         reason: head.reason,
@@ -99,7 +103,8 @@ impl Session {
                         peer,
                         tls,
                         body,
-                    });
+                    };
+                    return unless_refused(response, proxy.as_ref(), &step.target);
                 }
                 refused => {
                     let error = refused.err().unwrap_or_else(|| self.too_many_redirects());

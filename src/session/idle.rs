@@ -1,12 +1,13 @@
 //! Connections that wait for the next request, by what they were opened to.
 //!
 //! Everything else that makes a connection what it is (the TLS settings, above all) is fixed when
-//! the session is made, and the connections never leave the session: so scheme, host and port say
-//! the whole identity.
+//! the session is made, and the connections never leave the session: so scheme, host and port, and
+//! the proxy with its credentials and settings, say the whole identity. A connection to a proxy that
+//! forwards requests is one for every `http` origin.
 
 use std::time::{Duration, Instant};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, Proxy};
 use crate::message::{Origin, Target};
 
 /// The idle connections of one session; at most one to an origin, since the session has one
@@ -14,7 +15,7 @@ use crate::message::{Origin, Target};
 #[derive(Debug)]
 pub(super) struct Idle {
     /// Least recently used first.
-    kept: Vec<(Origin, Connection)>,
+    kept: Vec<(Option<Origin>, Connection)>,
     max_count: usize,
     max_age: Duration,
 }
@@ -24,9 +25,22 @@ impl Idle {
         Self { kept: Vec::new(), max_count, max_age }
     }
 
-    /// Takes out the connection to the target's origin, if it is still good.
-    pub(super) fn take(&mut self, target: &Target, now: Instant) -> Option<Connection> {
-        let place = self.kept.iter().position(|(origin, _)| origin.contains(target))?;
+    /// Takes out the connection that leads to the target's origin, through this proxy or none, if it
+    /// is still good.
+    pub(super) fn take(
+        &mut self,
+        target: &Target,
+        proxy: Option<&Proxy>,
+        now: Instant,
+    ) -> Option<Connection> {
+        let forwards = proxy.is_some_and(|proxy| proxy.forwards(target));
+        let place = self.kept.iter().position(|(origin, connection)| {
+            let leads_there = match origin {
+                Some(origin) => !forwards && origin.contains(target),
+                None => forwards,
+            };
+            leads_there && connection.proxy() == proxy
+        })?;
         let (_, mut connection) = self.kept.remove(place);
         (connection.idle(now) <= self.max_age && connection.is_fit()).then_some(connection)
     }
@@ -41,6 +55,7 @@ impl Idle {
         if self.kept.len() >= self.max_count {
             self.kept.remove(0);
         }
-        self.kept.push((target.origin(), connection));
+        let forwards = connection.proxy().is_some_and(|proxy| proxy.forwards(target));
+        self.kept.push(((!forwards).then(|| target.origin()), connection));
     }
 }

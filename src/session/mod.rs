@@ -15,6 +15,7 @@ mod idle;
 #[cfg(any(fuzzing, fetchpool_internals))]
 pub(crate) mod internals;
 mod redirect;
+mod route;
 mod trail;
 mod upload;
 

@@ -17,8 +17,8 @@
 //! - `waits`: neither a response nor an error before the server closed.
 //! - § alone is of RFC 9112, no. of its §6.3, and 9110 is RFC 9110.
 //!
-//! No. 2, the 2xx to a CONNECT, has no row since no session sends one: it has no body, and the
-//! connection is no longer one for HTTP.
+//! No. 2, the 2xx to a CONNECT, has no row since no job is one: it has no body whatever its fields
+//! say, and the connection is no longer one for HTTP. `tests/proxy` has the cases.
 //!
 //! | what comes | RFC 9112 | curl | hyper | h11 | here |
 //! | --- | --- | --- | --- | --- | --- |

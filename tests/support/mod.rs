@@ -6,6 +6,7 @@ pub(crate) mod dead;
 pub(crate) mod farm;
 #[cfg(feature = "cli")]
 pub(crate) mod program;
+pub(crate) mod proxy;
 pub(crate) mod script;
 pub(crate) mod standstill;
 #[cfg(feature = "tls-no-provider")]

@@ -168,6 +168,17 @@ impl Identity {
         &self.chain[0]
     }
 
+    /// A server's settings that show it.
+    pub(crate) fn server_config(self) -> Arc<ServerConfig> {
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(rustls::ALL_VERSIONS)
+            .expect("versions that ring has")
+            .with_no_client_auth()
+            .with_single_cert(self.chain, self.key)
+            .expect("a key for its certificate");
+        Arc::new(config)
+    }
+
     /// Shows this authority's certificate too.
     pub(crate) fn with(mut self, ca: &Ca) -> Self {
         self.chain.push(ca.der());

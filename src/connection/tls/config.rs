@@ -242,6 +242,12 @@ impl TlsConfig {
 }
 
 impl TlsConfig {
+    /// What of them holds for a proxy that has no settings of its own: its roots. What the settings
+    /// say of a target (a certificate of ours for it, say) is no business of a proxy's.
+    pub(super) fn for_proxies(&self) -> Self {
+        Self { webpki_roots: self.webpki_roots, roots: self.roots.clone(), ..Self::new() }
+    }
+
     /// The same settings with every file read, so that settings are equal only if what they trust
     /// is: a root that was taken out of its file is not trusted by a session made after that.
     pub(super) fn read(&self) -> Result<Self, Error> {

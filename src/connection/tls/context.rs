@@ -1,7 +1,7 @@
 //! A session's way into TLS: from a socket and a target to a stream that is verified.
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use rustls::{ClientConfig, ClientConnection};
 
@@ -12,41 +12,77 @@ use super::explain::{Refused, fit_to_be_shown};
 use super::fault::fault;
 use super::name::server_name;
 use super::stream::TlsStream;
+use super::transport::Transport;
 use super::verifier::Shown;
 use crate::connection::patience::{Patience, is_close};
-use crate::connection::socket::Socket;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::{Origin, Target};
 
 /// A session's way into TLS. The configuration is built at the first use of `https`, since most
 /// of its cost would be wasted on a session that never does.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TlsContext {
     /// All but the session's own certificate.
     settings: TlsConfig,
-    built: Option<Arc<ClientConfig>>,
+    built: OnceLock<Arc<ClientConfig>>,
     /// The same with the certificate, if there is one. Apart, so that no TLS session that it opened
     /// is resumed where it may not be shown.
     identified: Option<Arc<ClientConfig>>,
     /// The origin of the hop that is under way, if the certificate may be shown there.
     shown_to: Option<Origin>,
+    /// The way to proxies that have no settings of their own.
+    for_proxies: OnceLock<Box<Self>>,
 }
+
+impl PartialEq for TlsContext {
+    /// Equal if the settings are: there is one configuration for each.
+    fn eq(&self, other: &Self) -> bool {
+        let same_identity = match (&self.identified, &other.identified) {
+            (None, None) => true,
+            (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
+            _ => false,
+        };
+        same_identity && self.settings == other.settings
+    }
+}
+
+impl Eq for TlsContext {}
 
 impl TlsContext {
     /// The way of a session with the default settings, among which nothing can be wrong.
     pub(crate) const fn untouched() -> Self {
-        Self { settings: TlsConfig::new(), built: None, identified: None, shown_to: None }
+        Self::of(TlsConfig::new())
+    }
+
+    const fn of(settings: TlsConfig) -> Self {
+        Self {
+            settings,
+            built: OnceLock::new(),
+            identified: None,
+            shown_to: None,
+            for_proxies: OnceLock::new(),
+        }
     }
 
     /// Checks the settings that can be wrong; files are read here.
     pub(crate) fn new(settings: &TlsConfig) -> Result<Self, Error> {
-        let mut context = Self { settings: settings.read()?, ..Self::untouched() };
+        let mut context = Self::of(settings.read()?);
         if context.settings.identity.is_some() {
             context.identified = Some(shared(&context.settings)?);
             context.settings.identity = None;
         } else if context.settings.must_be_tried() {
-            context.built = Some(shared(&context.settings)?);
+            context.config()?;
         }
+        Ok(context)
+    }
+
+    /// The same, for the one target that it is meant for: a proxy with settings of its own.
+    pub(in crate::connection) fn for_target(
+        settings: &TlsConfig,
+        target: &Target,
+    ) -> Result<Self, Error> {
+        let mut context = Self::new(settings)?;
+        context.head_for(target, true);
         Ok(context)
     }
 
@@ -66,25 +102,37 @@ impl TlsContext {
         self.shown_to.as_ref().is_some_and(|origin| origin.contains(target))
     }
 
+    /// The way to proxies that have no settings of their own.
+    pub(in crate::connection) fn for_proxies(&self) -> &Self {
+        self.for_proxies.get_or_init(|| Box::new(Self::of(self.settings.for_proxies())))
+    }
+
+    fn config(&self) -> Result<Arc<ClientConfig>, Error> {
+        if let Some(config) = self.built.get() {
+            return Ok(Arc::clone(config));
+        }
+        let config = shared(&self.settings)?;
+        Ok(Arc::clone(self.built.get_or_init(|| config)))
+    }
+
     /// Shakes hands. The name that is verified is the host of the target, and nothing else.
-    pub(in crate::connection) fn connect(
-        &mut self,
-        socket: Socket,
+    pub(in crate::connection) fn connect<T: Transport>(
+        &self,
+        under: T,
         target: &Target,
         patience: &Patience<'_>,
-    ) -> Result<TlsStream, Error> {
+    ) -> Result<TlsStream<T>, Error> {
         let identified = self.is_identified_to(target);
-        let config = match (&self.identified, &self.built) {
-            (Some(config), _) if identified => Arc::clone(config),
-            (_, Some(config)) => Arc::clone(config),
-            (_, None) => Arc::clone(self.built.insert(shared(&self.settings)?)),
+        let config = match &self.identified {
+            Some(config) if identified => Arc::clone(config),
+            _ => self.config()?,
         };
         let name = server_name(target)?;
         let connection =
             ClientConnection::new(config, name).map_err(|error| fault("no TLS client", error))?;
         let withheld = self.identified.is_some() && !identified;
         let client = Client { asked: Asked::No, identified, withheld };
-        let mut stream = TlsStream::new(connection, socket, client);
+        let mut stream = TlsStream::new(connection, under, client);
         match stream.handshake(patience) {
             Ok(()) => Ok(stream),
             Err(error) => Err(self.failed(error, &stream, target.host_str(), patience)),
@@ -92,10 +140,10 @@ impl TlsContext {
     }
 
     /// What a failed handshake means, told to people where it can be.
-    fn failed(
+    fn failed<T: Transport>(
         &self,
         error: io::Error,
-        stream: &TlsStream,
+        stream: &TlsStream<T>,
         host: &str,
         patience: &Patience<'_>,
     ) -> Error {

@@ -14,8 +14,10 @@ mod name;
 mod pem;
 mod pins;
 mod stream;
+mod transport;
 mod verifier;
 
 pub use self::config::TlsConfig;
 pub(crate) use self::context::TlsContext;
 pub(super) use self::stream::TlsStream;
+pub(super) use self::transport::Transport;

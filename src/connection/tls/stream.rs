@@ -1,4 +1,4 @@
-//! A TLS connection over a socket.
+//! A TLS connection over a socket, or over another one.
 
 use std::io::{self, Read, Write};
 use std::sync::Arc;
@@ -10,16 +10,19 @@ use super::client_auth::{Asked, Client};
 use super::explain;
 use super::fault::{invalid, is_tls_error};
 use super::info::info;
+use super::transport::{Transport, below};
 use crate::connection::patience::{Patience, is_close};
 use crate::connection::socket::{Look, Progress, Socket};
 use crate::message::TlsInfo;
 
-/// A TLS connection over a socket.
-pub(in crate::connection) struct TlsStream {
+/// A TLS connection over a socket, or over the TLS connection to a proxy.
+pub(in crate::connection) struct TlsStream<T> {
     connection: ClientConnection,
-    socket: Socket,
+    under: T,
     /// The peer takes no more of what is written: it is full, or has closed.
     deaf: bool,
+    /// What is under it holds bytes that have not left.
+    held: bool,
     /// The first bytes that came.
     opening: Opening,
     /// What the peer got of us.
@@ -28,10 +31,10 @@ pub(in crate::connection) struct TlsStream {
     info: Option<Arc<TlsInfo>>,
 }
 
-impl TlsStream {
-    pub(super) fn new(connection: ClientConnection, socket: Socket, client: Client) -> Self {
+impl<T: Transport> TlsStream<T> {
+    pub(super) fn new(connection: ClientConnection, under: T, client: Client) -> Self {
         let opening = Opening::default();
-        Self { connection, socket, deaf: false, opening, client, info: None }
+        Self { connection, under, deaf: false, held: false, opening, client, info: None }
     }
 
     pub(in crate::connection) const fn info(&self) -> Option<&Arc<TlsInfo>> {
@@ -46,10 +49,6 @@ impl TlsStream {
     /// Whether the certificate of the session would be shown here, or was.
     pub(in crate::connection) const fn is_identified(&self) -> bool {
         self.client.identified
-    }
-
-    pub(in crate::connection) const fn socket(&self) -> &Socket {
-        &self.socket
     }
 
     /// The first bytes that came, so that it can be told if they were not TLS.
@@ -120,18 +119,25 @@ impl TlsStream {
     ) -> io::Result<Progress> {
         let taken = self.connection.writer().write(bytes)?;
         self.deaf = false;
-        while self.connection.wants_write() && !self.deaf {
-            let mut socket = Stalling { socket: &mut self.socket, stall, patience };
-            match self.connection.write_tls(&mut socket) {
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.deaf = true,
+        while (self.held || self.connection.wants_write()) && !self.deaf {
+            let mut under = Stalling::new(&mut self.under, stall, patience);
+            // What is held goes first, and may be all that is left.
+            let written = match self.connection.wants_write() {
+                true => self.connection.write_tls(&mut under).map(drop),
+                false => under.write(&[]).map(drop),
+            };
+            (self.held, self.deaf) = (under.held, under.stalled);
+            match written {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
                     self.deaf = true;
                     return Err(error);
                 }
             }
         }
-        Ok(Progress { taken, stalled: self.deaf, pending: self.connection.wants_write() })
+        let pending = self.held || self.connection.wants_write();
+        Ok(Progress { taken, stalled: self.deaf, pending })
     }
 
     /// Reads what came unasked, without waiting. Session tickets may come at any time: a connection
@@ -155,7 +161,7 @@ impl TlsStream {
                 return Ok(Look::Noise);
             }
             reads += 1;
-            match self.connection.read_tls(&mut WithoutWaiting(&self.socket)) {
+            match self.connection.read_tls(&mut WithoutWaiting(&mut self.under)) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Look::Quiet),
                 Err(error) => return Err(error),
                 Ok(0) => return Ok(Look::Closed),
@@ -166,12 +172,12 @@ impl TlsStream {
 
     /// Waits for records and takes them in. An end of file is told by the reader afterwards.
     fn receive(&mut self, patience: &Patience<'_>) -> io::Result<()> {
-        let mut socket = Timed { socket: &mut self.socket, patience };
+        let mut under = Timed { under: &mut self.under, patience };
         let read = if self.opening.len < self.opening.bytes.len() {
-            let mut listening = Listening { socket, opening: &mut self.opening };
+            let mut listening = Listening { under, opening: &mut self.opening };
             self.connection.read_tls(&mut listening)?
         } else {
-            self.connection.read_tls(&mut socket)?
+            self.connection.read_tls(&mut under)?
         };
         match self.connection.process_new_packets() {
             Ok(_) if read == 0 && self.connection.is_handshaking() => {
@@ -193,21 +199,63 @@ impl TlsStream {
 
     fn flush(&mut self, patience: &Patience<'_>) -> io::Result<()> {
         while self.connection.wants_write() {
-            self.connection.write_tls(&mut Timed { socket: &mut self.socket, patience })?;
+            self.connection.write_tls(&mut Timed { under: &mut self.under, patience })?;
+        }
+        if self.held {
+            self.under.write(&[], patience)?;
+            self.held = false;
         }
         Ok(())
     }
 }
 
-/// Lends the socket to `rustls` for one call, with the deadline of the request.
-struct Timed<'a> {
-    socket: &'a mut Socket,
+/// As what another TLS connection goes over.
+impl<T: Transport> Transport for TlsStream<T> {
+    fn read(&mut self, into: &mut [u8], patience: &Patience<'_>) -> io::Result<usize> {
+        Self::read(self, into, patience).map_err(below)
+    }
+
+    fn write(&mut self, bytes: &[u8], patience: &Patience<'_>) -> io::Result<usize> {
+        // Twice: there may be no room for more before.
+        self.flush(patience).map_err(below)?;
+        let taken = self.connection.writer().write(bytes)?;
+        self.flush(patience).map_err(below)?;
+        Ok(taken)
+    }
+
+    fn write_for(
+        &mut self,
+        stall: Duration,
+        bytes: &[u8],
+        patience: &Patience<'_>,
+    ) -> io::Result<Progress> {
+        Self::write_for(self, stall, bytes, patience).map_err(below)
+    }
+
+    fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.look().map_err(below)? {
+            Look::Bytes => self.connection.reader().read(into),
+            Look::Quiet => Err(io::ErrorKind::WouldBlock.into()),
+            // Nothing is taken for whole because of it: it is only looked whether something came.
+            Look::Closed => Ok(0),
+            Look::Noise => Err(io::Error::other("a flood of TLS records of the proxy's")),
+        }
+    }
+
+    fn socket(&self) -> &Socket {
+        self.under.socket()
+    }
+}
+
+/// Lends what is under it to `rustls` for one call, with the deadline of the request.
+struct Timed<'a, T> {
+    under: &'a mut T,
     patience: &'a Patience<'a>,
 }
 
-impl Read for Timed<'_> {
+impl<T: Transport> Read for Timed<'_, T> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.socket.read(into, self.patience)
+        self.under.read(into, self.patience)
     }
 }
 
@@ -218,15 +266,15 @@ struct Opening {
     len: usize,
 }
 
-/// Lends the socket for one read, and keeps the first bytes that come.
-struct Listening<'a> {
-    socket: Timed<'a>,
+/// Lends it for one read, and keeps the first bytes that come.
+struct Listening<'a, T> {
+    under: Timed<'a, T>,
     opening: &'a mut Opening,
 }
 
-impl Read for Listening<'_> {
+impl<T: Transport> Read for Listening<'_, T> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let count = self.socket.read(into)?;
+        let count = self.under.read(into)?;
         let room = self.opening.bytes.iter_mut().skip(self.opening.len);
         let came = into.iter().take(count);
         self.opening.len += room.zip(came).map(|(room, byte)| *room = *byte).count();
@@ -234,9 +282,9 @@ impl Read for Listening<'_> {
     }
 }
 
-impl Write for Timed<'_> {
+impl<T: Transport> Write for Timed<'_, T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.socket.write(bytes, self.patience)
+        self.under.write(bytes, self.patience)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -244,18 +292,34 @@ impl Write for Timed<'_> {
     }
 }
 
-/// Lends the socket for one write that gives up when it takes nothing for a while.
-struct Stalling<'a> {
-    socket: &'a mut Socket,
+/// Lends it for one write that gives up when it takes nothing for a while.
+struct Stalling<'a, T> {
+    under: &'a mut T,
     stall: Duration,
     patience: &'a Patience<'a>,
+    /// It took nothing for so long.
+    stalled: bool,
+    /// Bytes that were taken have not left.
+    held: bool,
 }
 
-impl Write for Stalling<'_> {
+impl<'a, T> Stalling<'a, T> {
+    const fn new(under: &'a mut T, stall: Duration, patience: &'a Patience<'a>) -> Self {
+        Self { under, stall, patience, stalled: false, held: false }
+    }
+}
+
+impl<T: Transport> Write for Stalling<'_, T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self.socket.write_for(self.stall, bytes, self.patience)? {
-            0 if !bytes.is_empty() => Err(io::ErrorKind::WouldBlock.into()),
-            written => Ok(written),
+        loop {
+            let progress = self.under.write_for(self.stall, bytes, self.patience)?;
+            (self.held, self.stalled) = (progress.pending, progress.stalled);
+            match progress.taken {
+                0 if self.stalled => return Err(io::ErrorKind::WouldBlock.into()),
+                // There was no room, but what stood in the way has left.
+                0 if !bytes.is_empty() => {}
+                taken => return Ok(taken),
+            }
         }
     }
 
@@ -264,9 +328,9 @@ impl Write for Stalling<'_> {
     }
 }
 
-struct WithoutWaiting<'a>(&'a Socket);
+struct WithoutWaiting<'a, T>(&'a mut T);
 
-impl Read for WithoutWaiting<'_> {
+impl<T: Transport> Read for WithoutWaiting<'_, T> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         self.0.try_read(into)
     }

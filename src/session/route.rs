@@ -1,0 +1,55 @@
+//! Which way a hop goes: straight to its target, or through a proxy; and whether that may be.
+
+use std::net::SocketAddr;
+
+use super::Session;
+use crate::connection::{AddressPolicy, Proxy, refusal};
+use crate::error::{Error, ErrorKind, Phase};
+use crate::message::{Host, Response, Target};
+
+impl Session {
+    /// The proxy for this target, if it goes through one: asked anew on each hop (S3).
+    ///
+    /// The address policy is asked here about what a proxy is told, since nobody else will: also
+    /// where the connection to the proxy is a kept one. Of a name that the proxy looks up there is no
+    /// address to ask about, so that a session with a policy does not go there.
+    pub(super) fn proxy_for(&self, target: &Target) -> Result<Option<Proxy>, Error> {
+        let config = &self.config;
+        let Some(proxy) = config.proxies.choose(target)? else { return Ok(None) };
+        let policy = &config.address_policy;
+        let fault = match target.host() {
+            _ if matches!(policy, AddressPolicy::Any) => None,
+            Host::Ip(ip) => {
+                let address = SocketAddr::new(ip, target.port());
+                (!policy.allows(&address))
+                    .then(|| format!("the address policy does not allow {address}"))
+            }
+            // It is asked when the name has been looked up.
+            Host::Name(_) if proxy.looks_up_here() => None,
+            Host::Name(name) => Some(format!(
+                "the address policy cannot be asked about {name}, which the proxy {proxy} would \
+                 look up; a socks5:// proxy is told an address"
+            )),
+        };
+        match fault {
+            Some(fault) => Err(Error::new(ErrorKind::Forbidden, fault).during(Phase::Connect)),
+            None => Ok(Some(proxy)),
+        }
+    }
+}
+
+/// The response, unless it is the word of a proxy that was asked to forward the request, and wants
+/// to know who asks: no origin answers with 407 (RFC 9110 §15.5.8).
+pub(super) fn unless_refused(
+    response: Response,
+    proxy: Option<&Proxy>,
+    target: &Target,
+) -> Result<Response, Error> {
+    match proxy {
+        Some(proxy) if response.status() == 407 && proxy.forwards(target) => {
+            let what = format!("the request for {}", target.host_and_port());
+            Err(refusal(proxy, &what, response).at(target.as_str()))
+        }
+        _ => Ok(response),
+    }
+}
