@@ -91,7 +91,8 @@ fn a_jar_can_be_emptied_by_one_or_of_all() {
     assert!(jar.remove(&all[3]));
     let copy = jar.copy();
     jar.clear();
-    assert_eq!((jar.is_empty(), jar.len(), jar.cookies().len()), (true, 0, 0));
+    assert!(jar.is_empty() && jar.cookies().is_empty());
+    assert_eq!(jar.len(), 0);
     assert_eq!(sent(&jar, "http://e.com/x"), "");
     assert_eq!(pairs(&copy), ["a=2", "b=3"]);
 }

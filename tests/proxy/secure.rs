@@ -118,7 +118,9 @@ fn a_configuration_of_the_sessions_own_is_for_targets_and_not_for_the_proxy() {
     config.tls.client_config(std::sync::Arc::new(own));
     let error = session(config.clone()).request(server.url("/")).unwrap_err();
     assert_eq!((error.kind(), error.phase()), (ErrorKind::Proxy, Some(Phase::Tls)), "{error}");
-    config.tls.add_root_pem(ca.pem());
+    let mut for_proxy = TlsConfig::new();
+    for_proxy.add_root_pem(ca.pem());
+    config.proxy(Proxy::new(proxy.url("https")).tls(&for_proxy));
     session(config).request(server.url("/")).unwrap();
 }
 

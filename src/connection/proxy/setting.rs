@@ -107,6 +107,7 @@ impl Proxy {
     /// Whom to trust as an `https://` proxy. Default: the roots of the session, and only these: its
     /// other settings (client certificate, pins, versions, a `ClientConfig` of its own,
     /// `danger_accept_invalid_certs`) are for the targets, which have them through a proxy as well.
+    /// Beside a `ClientConfig` of its own the session has no roots, and the default are Mozilla's.
     ///
     /// Files are read here; one that cannot be is the error of every request through the proxy.
     #[cfg(feature = "tls-no-provider")]
