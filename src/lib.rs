@@ -144,7 +144,9 @@ mod catch;
 
 #[cfg(feature = "tls-no-provider")]
 pub use crate::connection::TlsConfig;
-pub use crate::connection::{AddressPolicy, Destination, LowSpeed, Proxies, Proxy, Resolver};
+pub use crate::connection::{
+    AddressPolicy, Destination, DnsCache, LowSpeed, Proxies, Proxy, Resolver,
+};
 pub use crate::error::{Attempt, Error, ErrorKind, Fault, Phase};
 pub use crate::map::map;
 pub use crate::message::{

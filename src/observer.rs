@@ -51,12 +51,13 @@ pub trait Observer: Send + Sync {
         let _ = (job, url, number);
     }
 
-    /// A host was looked up. There are no addresses if that failed.
+    /// A host was looked up. There are no addresses if that failed. An answer that was remembered, or
+    /// laid down, is no look-up.
     fn dns(&self, job: &Observed<'_>, host: &str, addresses: &[SocketAddr], took: Duration) {
         let _ = (job, host, addresses, took);
     }
 
-    /// A TCP connection was opened.
+    /// A TCP connection was opened. Of a race between several addresses it is the one that won.
     fn connected(&self, job: &Observed<'_>, peer: SocketAddr, took: Duration) {
         let _ = (job, peer, took);
     }

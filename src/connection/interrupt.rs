@@ -1,11 +1,11 @@
 //! How one thread ends what another one waits for.
 
 use std::fmt;
-use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use super::pipe::Pipe;
 use crate::message::{Afterwards, CancelToken, OnCancel, Timings, Watch};
 
 /// A flag that one thread raises and the waiting thread obeys.
@@ -51,7 +51,7 @@ struct State {
 enum WaitingFor {
     #[default]
     Nothing,
-    Socket(Arc<TcpStream>),
+    Socket(Arc<Pipe>),
     /// How far the request had come when it began to, and when that was.
     Connect(Timings, Instant),
     Other(Arc<dyn GiveUp>),
@@ -88,7 +88,7 @@ impl Interrupt {
     }
 
     /// From here on the thread may block on this socket.
-    pub(crate) fn watch_socket(&self, socket: &Arc<TcpStream>) {
+    pub(crate) fn watch_socket(&self, socket: &Arc<Pipe>) {
         self.set(WaitingFor::Socket(Arc::clone(socket)));
     }
 
@@ -153,7 +153,7 @@ impl State {
             WaitingFor::Nothing => None,
             WaitingFor::Socket(socket) => {
                 // Fails only if the socket is no longer connected, and then nobody blocks on it.
-                let _ = socket.shutdown(Shutdown::Both);
+                let _ = socket.shutdown();
                 None
             }
             WaitingFor::Other(wait) => {

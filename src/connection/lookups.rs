@@ -8,35 +8,34 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::cache::DnsCache;
 use super::interrupt::GiveUp;
 use super::patience::{Patience, cancelled};
-use super::resolve::Resolver;
+use super::resolve::{Known, MOST_ADDRESSES, Question, Resolver, is_no_such_name};
 use crate::catch::{Panicked, catch};
 
-/// The addresses of a host; at least one.
+/// The addresses of a host; at least one. The cache gets to know the answer.
 pub(super) fn lookup(
-    resolver: Option<&Arc<dyn Resolver>>,
-    host: &str,
-    port: u16,
+    question: Question<'_>,
+    cache: Option<&DnsCache>,
     patience: &Patience<'_>,
-) -> io::Result<Vec<SocketAddr>> {
+) -> io::Result<Known> {
     // Also an answer that is there at once is too late when there is no time at all.
     patience.left()?;
-    let asker = Arc::new(Asker::ask(resolver, host, port)?);
+    let asker = match LOOKUPS.submit(question, cache)? {
+        Submitted::Known(known) => return Ok(known),
+        Submitted::Query(query) => Arc::new(Asker { query, gave_up: AtomicBool::new(false) }),
+    };
     patience.interrupt.watch_wait(Arc::clone(&asker));
     let answer = asker.wait(patience);
     patience.interrupt.watch_nothing();
-    let addresses = answer?;
-    if addresses.is_empty() {
-        return Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-    }
-    Ok(addresses)
+    answer
 }
 
 /// One question, shared by those who ask it and the thread that finds out.
@@ -47,6 +46,8 @@ struct Query {
     port: u16,
     answer: Mutex<Option<Answer>>,
     changed: Condvar,
+    /// Those that are to know the answer. Changed under the desk's lock only.
+    caches: Mutex<Vec<DnsCache>>,
     /// Those who wait for the answer. Changed under the desk's lock only.
     askers: AtomicUsize,
 }
@@ -54,48 +55,101 @@ struct Query {
 /// What the system said. Told to more than one, which an `io::Error` cannot be.
 #[derive(Clone)]
 enum Answer {
-    Addresses(Vec<SocketAddr>),
+    /// For this host, and for a while.
+    Known(Known),
+    /// This time.
     Failure(io::ErrorKind, String),
     Panicked(Panicked),
 }
 
 impl Query {
-    fn new(resolver: Option<&Arc<dyn Resolver>>, host: &str, port: u16) -> Self {
+    fn new(question: Question<'_>) -> Self {
         Self {
-            resolver: resolver.cloned(),
-            host: host.to_owned(),
-            port,
+            resolver: question.resolver.cloned(),
+            host: question.host.to_owned(),
+            port: question.port,
             answer: Mutex::new(None),
             changed: Condvar::new(),
+            caches: Mutex::default(),
             askers: AtomicUsize::new(0),
         }
     }
 
-    fn is_for(&self, resolver: Option<&Arc<dyn Resolver>>, host: &str, port: u16) -> bool {
-        let same = match (&self.resolver, resolver) {
+    const fn question(&self) -> Question<'_> {
+        Question { resolver: self.resolver.as_ref(), host: self.host.as_str(), port: self.port }
+    }
+
+    fn is_for(&self, question: Question<'_>) -> bool {
+        let same = match (&self.resolver, question.resolver) {
             (None, None) => true,
             (Some(mine), Some(theirs)) => Arc::ptr_eq(mine, theirs),
             _ => false,
         };
-        same && self.host == host && self.port == port
+        same && self.host == question.host && self.port == question.port
+    }
+
+    /// One asker more, and its cache.
+    fn join(&self, cache: Option<&DnsCache>) {
+        self.askers.fetch_add(1, Ordering::Relaxed);
+        let Some(cache) = cache else { return };
+        let mut caches = lock(&self.caches);
+        if !caches.iter().any(|known| known.is_shared_with(cache)) {
+            caches.push(cache.clone());
+        }
     }
 
     /// Finds out. Blocks for as long as it takes.
-    fn find_out(&self) {
+    fn find_out(&self) -> Answer {
         let ask = || {
             let found = match &self.resolver {
                 Some(resolver) => resolver.resolve(&self.host, self.port),
                 None => (self.host.as_str(), self.port).to_socket_addrs().map(Iterator::collect),
             };
-            // Also how the error prints may be the caller's code.
-            found.map_or_else(
-                |error| Answer::Failure(error.kind(), error.to_string()),
-                Answer::Addresses,
-            )
+            match found {
+                Ok(addresses) if addresses.is_empty() => {
+                    Known::Nothing(io::ErrorKind::NotFound, "the name has no address".into()).into()
+                }
+                Ok(mut addresses) => {
+                    addresses.truncate(MOST_ADDRESSES);
+                    Known::Addresses(addresses.into()).into()
+                }
+                Err(error) => {
+                    // Also how the error prints may be the caller's code.
+                    let (kind, text) = (error.kind(), error.to_string());
+                    let from_system = self.resolver.is_none();
+                    if kind == io::ErrorKind::NotFound
+                        || (from_system && is_no_such_name(&error, &text))
+                    {
+                        // Many of them may be kept.
+                        let text: String = text.chars().take(MOST_TEXT).collect();
+                        Known::Nothing(kind, text.into()).into()
+                    } else {
+                        Answer::Failure(kind, text)
+                    }
+                }
+            }
         };
-        let answer = catch(ask).unwrap_or_else(Answer::Panicked);
+        catch(ask).unwrap_or_else(Answer::Panicked)
+    }
+
+    /// Tells the answer to the caches and to those who wait, under the desk's lock: whoever comes
+    /// before finds the question there, and whoever comes after finds the answer in the cache.
+    fn settle(&self, answer: Answer) {
+        let caches = std::mem::take(&mut *lock(&self.caches));
+        if let Answer::Known(known) = &answer {
+            let now = Instant::now();
+            for cache in caches {
+                cache.put(self.question(), known.clone(), now);
+            }
+        }
         *lock(&self.answer) = Some(answer);
         self.changed.notify_all();
+    }
+}
+
+impl From<Known> for Answer {
+    fn from(known: Known) -> Self {
+        Self::Known(known)
     }
 }
 
@@ -133,21 +187,11 @@ impl GiveUp for Asker {
 }
 
 impl Asker {
-    /// Asks the question about this host: the one that is being answered, or a new one.
-    pub(super) fn ask(
-        resolver: Option<&Arc<dyn Resolver>>,
-        host: &str,
-        port: u16,
-    ) -> io::Result<Self> {
-        let query = LOOKUPS.submit(resolver, host, port)?;
-        Ok(Self { query, gave_up: AtomicBool::new(false) })
-    }
-
-    pub(super) fn wait(&self, patience: &Patience<'_>) -> io::Result<Vec<SocketAddr>> {
+    fn wait(&self, patience: &Patience<'_>) -> io::Result<Known> {
         let mut answer = lock(&self.query.answer);
         loop {
             match &*answer {
-                Some(Answer::Addresses(addresses)) => return Ok(addresses.clone()),
+                Some(Answer::Known(known)) => return Ok(known.clone()),
                 Some(Answer::Failure(kind, text)) => {
                     return Err(io::Error::new(*kind, text.clone()));
                 }
@@ -201,22 +245,20 @@ static LOOKUPS: Lookups = Lookups {
 };
 
 impl Lookups {
-    /// The question about this host, with one asker more.
+    /// The question, with one asker more, unless its answer has just become known.
     fn submit(
         &'static self,
-        resolver: Option<&Arc<dyn Resolver>>,
-        host: &str,
-        port: u16,
-    ) -> io::Result<Arc<Query>> {
+        question: Question<'_>,
+        cache: Option<&DnsCache>,
+    ) -> io::Result<Submitted> {
         let mut desk = lock(&self.desk);
-        let asked = desk
-            .waiting
-            .iter()
-            .chain(&desk.running)
-            .find(|query| query.is_for(resolver, host, port));
+        let asked = desk.waiting.iter().chain(&desk.running).find(|query| query.is_for(question));
         if let Some(query) = asked {
-            query.askers.fetch_add(1, Ordering::Relaxed);
-            return Ok(Arc::clone(query));
+            query.join(cache);
+            return Ok(Submitted::Query(Arc::clone(query)));
+        }
+        if let Some(known) = cache.and_then(|cache| cache.get(question, Instant::now())) {
+            return Ok(Submitted::Known(known));
         }
         if desk.idle <= desk.waiting.len() && desk.may_start() {
             match self.start(&mut desk) {
@@ -226,11 +268,11 @@ impl Lookups {
                 Err(error) => return Err(error),
             }
         }
-        let query = Arc::new(Query::new(resolver, host, port));
-        query.askers.fetch_add(1, Ordering::Relaxed);
+        let query = Arc::new(Query::new(question));
+        query.join(cache);
         desk.waiting.push_back(Arc::clone(&query));
         self.work.notify_one();
-        Ok(query)
+        Ok(Submitted::Query(query))
     }
 
     /// One asker less. A question that nobody asks any more is not begun, or abandoned.
@@ -262,8 +304,9 @@ impl Lookups {
             if let Some(query) = desk.waiting.pop_front() {
                 desk.running.push(Arc::clone(&query));
                 drop(desk);
-                query.find_out();
+                let answer = query.find_out();
                 desk = lock(&self.desk);
+                query.settle(answer);
                 let mut one_too_many = false;
                 if !desk.take_running(&query) {
                     desk.abandoned = desk.abandoned.saturating_sub(1);
@@ -293,6 +336,12 @@ impl Lookups {
     }
 }
 
+/// What became of a question.
+enum Submitted {
+    Query(Arc<Query>),
+    Known(Known),
+}
+
 impl Desk {
     const fn may_start(&self) -> bool {
         self.threads < MAX_THREADS && self.threads.saturating_add(self.abandoned) < MOST_THREADS
@@ -318,10 +367,12 @@ const MAX_THREADS: usize = 64;
 /// The same, with those that nobody waits for any more.
 const MOST_THREADS: usize = 256;
 const IDLE: Duration = Duration::from_secs(10);
+/// How much is kept of what a resolver says where there is no such name.
+const MOST_TEXT: usize = 256;
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
+    use std::net::SocketAddr;
 
     use super::super::deadline::Deadline;
     use super::super::flow::Flow;
@@ -331,7 +382,7 @@ mod tests {
 
     /// Asks a question that nobody answers.
     fn unanswered() -> Arc<Asker> {
-        asker_of(&Arc::new(Query::new(None, "never.invalid", 0)))
+        asker_of(&Arc::new(Query::new(Question::new(None, "never.invalid", 0))))
     }
 
     fn asker_of(query: &Arc<Query>) -> Arc<Asker> {
@@ -354,7 +405,7 @@ mod tests {
     fn an_answer_that_never_comes_is_waited_for_no_longer_than_the_deadline() {
         let interrupt = Interrupt::default();
         let waited = with_patience(&interrupt, Some(20), |patience| unanswered().wait(patience));
-        assert_eq!(waited.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(waited.err().unwrap().kind(), io::ErrorKind::TimedOut);
     }
 
     #[test]
@@ -369,17 +420,25 @@ mod tests {
         assert!(thread.join().unwrap(), "nothing is left to be done afterwards");
 
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
-        *lock(&second.query.answer) = Some(Answer::Addresses(vec![address]));
+        *lock(&second.query.answer) = Some(Known::Addresses(Arc::new([address])).into());
         let found = with_patience(&Interrupt::default(), None, |patience| second.wait(patience));
-        assert_eq!(found.unwrap(), [address]);
+        assert_eq!(found.unwrap().addresses().unwrap(), [address]);
     }
 
     #[test]
-    fn localhost_has_an_address_with_the_port_that_was_asked_for() {
-        let found = with_patience(&Interrupt::default(), Some(20_000), |patience| {
-            lookup(None, "localhost", 81, patience)
-        });
-        let found = found.unwrap();
-        assert!(found.iter().all(|address| address.ip().is_loopback() && address.port() == 81));
+    fn localhost_has_an_address_and_it_is_the_same_for_every_port() {
+        let ask = |cache: &DnsCache, port| {
+            let question = Question::new(None, "localhost", port);
+            let found = with_patience(&Interrupt::default(), Some(20_000), |patience| {
+                lookup(question, Some(cache), patience)
+            });
+            question.with_port(found.unwrap().addresses().unwrap(), port)
+        };
+        let cache = DnsCache::new();
+        for port in [81, 82] {
+            let found = ask(&cache, port);
+            assert!(found.iter().all(|at| at.ip().is_loopback() && at.port() == port), "{found:?}");
+            assert!(cache.get(Question::new(None, "localhost", 83), Instant::now()).is_some());
+        }
     }
 }

@@ -1,26 +1,36 @@
 //! FLOOR 3: sockets and clocks. Knows bytes and deadlines, nothing of redirects or cookies.
 //!
 //! ```text
-//! Target ── dial ──▶ TcpStream ── (proxy) ── tls ──▶ Stream ─┐
-//!                                                             ├─ Connection pumps bytes between the two
-//! request ── encode ──▶ bytes                   Exchange ─────┘
+//! Target ── dial ──▶ Pipe ── (proxy) ── tls ──▶ Stream ─┐
+//!                                                        ├─ Connection pumps bytes between the two
+//! request ── encode ──▶ bytes              Exchange ─────┘
 //! ```
 
 mod addresses;
 mod answer;
+mod cache;
+mod connect;
+mod connectors;
 mod deadline;
 mod dial;
 mod dialing;
 mod expect;
+mod eyeballs;
 mod feed;
 mod flow;
 mod interrupt;
+#[cfg(unix)]
+mod local;
 mod lookups;
+mod overrides;
 mod patience;
+mod pipe;
 mod policy;
 mod proxy;
+mod race;
 mod reached;
 mod resolve;
+mod routes;
 mod send;
 mod sink;
 mod socket;
@@ -36,12 +46,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::answer::{Answer, Failure, Outgoing};
+pub use self::cache::DnsCache;
 pub(crate) use self::deadline::Deadline;
 pub(crate) use self::dialing::Dialing;
 pub(crate) use self::feed::{Feed, Payload};
 pub(crate) use self::flow::Flow;
 pub use self::flow::LowSpeed;
 pub(crate) use self::interrupt::{Abandon, GiveUp, Interrupt};
+pub(crate) use self::overrides::Overrides;
 pub(crate) use self::patience::Patience;
 pub use self::policy::AddressPolicy;
 pub(crate) use self::proxy::refusal;
@@ -273,7 +285,7 @@ fn pause(sink: &mut dyn Sink, stream: &Stream, patience: &mut Patience<'_>) -> R
     let paused = sink.pause(patience)?;
     if !paused.is_zero() {
         // What was waited for meanwhile was something else.
-        patience.interrupt.watch_socket(stream.tcp());
+        patience.interrupt.watch_socket(stream.pipe());
         *patience = patience.after_pause(paused);
     }
     Ok(())

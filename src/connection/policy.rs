@@ -14,7 +14,9 @@ use std::sync::Arc;
 /// A list of URLs from somebody else, or a redirect, can name hosts of one's own network, by an
 /// address or by a name that means one. [`PublicOnly`](Self::PublicOnly) keeps them out. Where a host
 /// has several addresses, those that are not allowed are passed over; a host that has no other fails
-/// with kind [`Forbidden`](crate::ErrorKind::Forbidden), and nothing is sent.
+/// with kind [`Forbidden`](crate::ErrorKind::Forbidden), and nothing is sent. It makes no difference
+/// whether the addresses were looked up, remembered, or laid down by
+/// [`SessionConfig::resolve`](crate::SessionConfig::resolve).
 ///
 /// # Examples
 ///

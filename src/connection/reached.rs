@@ -19,10 +19,10 @@ pub(super) struct Reached {
 impl Reached {
     /// From here on the thread may block on the socket.
     pub(super) fn by(dialed: Dialed, patience: &Patience<'_>) -> Self {
-        let peer = dialed.socket.peer_addr().ok();
-        let socket = Socket::new(dialed.socket);
-        patience.interrupt.watch_socket(socket.tcp());
-        Self { stream: Stream::Plain(socket), peer, passed_over: dialed.passed_over }
+        let Dialed { pipe, peer, passed_over } = dialed;
+        let socket = Socket::new(pipe);
+        patience.interrupt.watch_socket(socket.pipe());
+        Self { stream: Stream::Plain(socket), peer, passed_over }
     }
 
     /// Every address that was tried.

@@ -28,7 +28,7 @@ impl Connection {
     ) -> Result<Answer, Failure> {
         let reused = self.used.is_some();
         timings.reused = reused;
-        patience.interrupt.watch_socket(self.stream.tcp());
+        patience.interrupt.watch_socket(self.stream.pipe());
         let mut times = Times::new(timings);
         patience.flow.begin();
         let mut exchange = Exchange::new(request.kind, limits);

@@ -1,40 +1,45 @@
 //! A socket whose every read and write ends by the deadline.
 
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::patience::{Patience, cancelled};
+use super::pipe::{Glance, Pipe};
 
-/// A TCP socket that knows which time-outs the system holds for it.
+/// A socket that knows which time-outs the system holds for it.
 ///
 /// Setting one costs a system call, so it is done only when what is set would wake us later than
 /// what is due by more than a tolerance. One that wakes us too early is harmless: the deadline is
 /// looked at after every return, and the wait goes on.
 pub(super) struct Socket {
-    tcp: Arc<TcpStream>,
+    pipe: Arc<Pipe>,
     read_wait: Option<Duration>,
     write_wait: Option<Duration>,
+    /// A byte that was read only to see whether there is one.
+    ahead: Option<u8>,
 }
 
 impl Socket {
-    pub(super) fn new(tcp: TcpStream) -> Self {
-        Self { tcp: Arc::new(tcp), read_wait: None, write_wait: None }
+    pub(super) fn new(pipe: Pipe) -> Self {
+        Self { pipe: Arc::new(pipe), read_wait: None, write_wait: None, ahead: None }
     }
 
-    pub(super) const fn tcp(&self) -> &Arc<TcpStream> {
-        &self.tcp
+    pub(super) const fn pipe(&self) -> &Arc<Pipe> {
+        &self.pipe
     }
 
     pub(super) fn read(&mut self, into: &mut [u8], patience: &Patience<'_>) -> io::Result<usize> {
+        if let Some(count) = self.take_ahead(into) {
+            return Ok(count);
+        }
         loop {
             let left = patience.left()?;
             if is_late(self.read_wait, left) {
-                self.tcp.set_read_timeout(left)?;
+                self.pipe.set_read_timeout(left)?;
                 self.read_wait = left;
             }
-            let result = (&*self.tcp).read(into);
+            let result = (&*self.pipe).read(into);
             if let Ok(count @ 1..) = result {
                 patience.flow.moved(count);
                 return result;
@@ -47,7 +52,7 @@ impl Socket {
                 // The system's time-out: ours, if the deadline has passed, else too early.
                 Err(error) if is_timeout(&error) => {
                     self.read_wait = patience.left()?;
-                    self.tcp.set_read_timeout(self.read_wait)?;
+                    self.pipe.set_read_timeout(self.read_wait)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 other => return other,
@@ -61,17 +66,17 @@ impl Socket {
         loop {
             let left = patience.left()?;
             if is_late(self.write_wait, left) {
-                self.tcp.set_write_timeout(left)?;
+                self.pipe.set_write_timeout(left)?;
                 self.write_wait = left;
             }
-            let result = (&*self.tcp).write(bytes);
+            let result = (&*self.pipe).write(bytes);
             if result.is_err() && patience.interrupt.is_raised() {
                 return Err(cancelled());
             }
             match result {
                 Err(error) if is_timeout(&error) => {
                     self.write_wait = patience.left()?;
-                    self.tcp.set_write_timeout(self.write_wait)?;
+                    self.pipe.set_write_timeout(self.write_wait)?;
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Ok(0) if !bytes.is_empty() => return Err(io::ErrorKind::WriteZero.into()),
@@ -93,10 +98,10 @@ impl Socket {
     ) -> io::Result<usize> {
         let wait = patience.left()?.map_or(stall, |left| left.min(stall));
         if is_late(self.write_wait, Some(wait)) {
-            self.tcp.set_write_timeout(Some(wait))?;
+            self.pipe.set_write_timeout(Some(wait))?;
             self.write_wait = Some(wait);
         }
-        match (&*self.tcp).write(bytes) {
+        match (&*self.pipe).write(bytes) {
             Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {
                 patience.left().map(|_| 0)
             }
@@ -110,10 +115,18 @@ impl Socket {
     }
 
     /// What has come. Takes nothing of it, and does not wait.
-    pub(super) fn look(&self) -> io::Result<Look> {
-        match self.without_waiting(|tcp| tcp.peek(&mut [0])) {
-            Ok(0) => Ok(Look::Closed),
-            Ok(_) => Ok(Look::Bytes),
+    pub(super) fn look(&mut self) -> io::Result<Look> {
+        if self.ahead.is_some() {
+            return Ok(Look::Bytes);
+        }
+        match self.without_waiting(Pipe::glance) {
+            Ok(Glance::End) => Ok(Look::Closed),
+            Ok(Glance::Bytes) => Ok(Look::Bytes),
+            #[cfg(unix)]
+            Ok(Glance::Taken(byte)) => {
+                self.ahead = Some(byte);
+                Ok(Look::Bytes)
+            }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(Look::Quiet),
             Err(error) => Err(error),
         }
@@ -121,14 +134,23 @@ impl Socket {
 
     /// Reads what is there, without waiting.
     #[cfg(feature = "tls-no-provider")]
-    pub(super) fn try_read(&self, into: &mut [u8]) -> io::Result<usize> {
-        self.without_waiting(|mut tcp| tcp.read(into))
+    pub(super) fn try_read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        match self.take_ahead(into) {
+            Some(count) => Ok(count),
+            None => self.without_waiting(|mut pipe| pipe.read(into)),
+        }
     }
 
-    fn without_waiting<T>(&self, look: impl FnOnce(&TcpStream) -> io::Result<T>) -> io::Result<T> {
-        self.tcp.set_nonblocking(true)?;
-        let found = look(&self.tcp);
-        self.tcp.set_nonblocking(false)?;
+    fn take_ahead(&mut self, into: &mut [u8]) -> Option<usize> {
+        let room = into.first_mut()?;
+        *room = self.ahead.take()?;
+        Some(1)
+    }
+
+    fn without_waiting<T>(&self, look: impl FnOnce(&Pipe) -> io::Result<T>) -> io::Result<T> {
+        self.pipe.set_nonblocking(true)?;
+        let found = look(&self.pipe);
+        self.pipe.set_nonblocking(false)?;
         found
     }
 }

@@ -1,11 +1,11 @@
 //! The bytes that go to and come from a peer, plain or under TLS.
 
 use std::io;
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::patience::Patience;
+use super::pipe::Pipe;
 use super::socket::{Look, Progress, Socket};
 #[cfg(feature = "tls-no-provider")]
 use super::tls::{TlsContext, TlsStream, Transport as _};
@@ -114,13 +114,13 @@ impl Stream {
     }
 
     /// The socket, for a thread that must end what this one waits for.
-    pub(super) fn tcp(&self) -> &Arc<TcpStream> {
+    pub(super) fn pipe(&self) -> &Arc<Pipe> {
         match self {
-            Self::Plain(socket) => socket.tcp(),
+            Self::Plain(socket) => socket.pipe(),
             #[cfg(feature = "tls-no-provider")]
-            Self::Tls(stream) => stream.socket().tcp(),
+            Self::Tls(stream) => stream.socket().pipe(),
             #[cfg(feature = "tls-no-provider")]
-            Self::TlsInTls(stream) => stream.socket().tcp(),
+            Self::TlsInTls(stream) => stream.socket().pipe(),
         }
     }
 }

@@ -1,5 +1,8 @@
 //! Every setting of a session.
 
+use std::net::SocketAddr;
+#[cfg(unix)]
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +11,9 @@ use super::cookies::{CookieJar, Cookies};
 use super::{Auth, Netrc, Signer};
 #[cfg(feature = "tls-no-provider")]
 use crate::connection::TlsConfig;
-use crate::connection::{AddressPolicy, LowSpeed, Proxies, Proxy, Resolver};
+use crate::connection::{
+    AddressPolicy, Dialing, DnsCache, LowSpeed, Overrides, Proxies, Proxy, Resolver,
+};
 use crate::message::{Headers, InvalidHeader};
 use crate::observer::Observer;
 use crate::wire::Limits;
@@ -73,6 +78,19 @@ pub struct SessionConfig {
     pub low_speed: Option<LowSpeed>,
     /// Who looks host names up. Default: the system.
     pub resolver: Option<Arc<dyn Resolver>>,
+    /// What is remembered of look-ups. Default: a [`DnsCache`] of these settings and of their clones,
+    /// which are those of a pool's workers. `None`: every connection asks anew.
+    pub dns_cache: Option<DnsCache>,
+    /// A socket in the file system, to which every connection of the session goes, as with curl's
+    /// `--unix-socket`. Only on Unix. Default: none.
+    ///
+    /// The URL still says scheme, `Host`, path and the name that a certificate must have; nothing is
+    /// looked up, [`address_policy`](Self::address_policy) is asked nothing, since there is no
+    /// address, and no proxy is used. Redirects go to the same socket, whatever host they name.
+    /// [`Response::peer_addr`](crate::Response::peer_addr) is `None`, and an observer is not told
+    /// that it was [`connected`](crate::Observer::connected).
+    #[cfg(unix)]
+    pub unix_socket: Option<PathBuf>,
     /// Which addresses may be connected to. Default: all. Danger: a list of URLs from somebody else
     /// can name hosts of your own network, and so can a redirect.
     pub address_policy: AddressPolicy,
@@ -127,6 +145,8 @@ pub struct SessionConfig {
     /// How many idle connections the session keeps at most, one for each origin; the one that was
     /// idle longest goes first. Default: 32.
     pub max_idle_connections: usize,
+    /// Addresses laid down by [`resolve`](Self::resolve).
+    pub(super) overrides: Overrides,
     /// The first field that was refused by [`header`](Self::header).
     pub(super) fault: Option<InvalidHeader>,
 }
@@ -149,6 +169,10 @@ impl SessionConfig {
             stall_timeout: None,
             low_speed: None,
             resolver: None,
+            dns_cache: Some(DnsCache::new()),
+            #[cfg(unix)]
+            unix_socket: None,
+            overrides: Overrides::default(),
             address_policy: AddressPolicy::Any,
             proxies: Proxies::new(),
             observer: None,
@@ -215,6 +239,50 @@ impl SessionConfig {
     pub fn proxy_from_env(&mut self) -> &mut Self {
         self.proxies = Proxies::from_env();
         self
+    }
+
+    /// Lays down the addresses of a host at a port, as curl's `--resolve` does: nobody is asked about
+    /// them then. They take the place of those laid down before for the same host and port.
+    ///
+    /// The host is compared without regard to case, and to a dot at its end; `*` is every host that
+    /// has nothing of its own. The port is that of the URL, and the addresses may have another one.
+    /// The `Host` field, the name in TLS and the certificate that is asked for stay those of the URL,
+    /// and [`address_policy`](Self::address_policy) is asked about the addresses. If the host is no
+    /// name, or there is no address, there is no session: [`Session::new`](crate::Session::new) fails.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetchpool::{Session, SessionConfig};
+    ///
+    /// let mut config = SessionConfig::new();
+    /// config.resolve("api.example.com", 443, ["127.0.0.1:1".parse()?]);
+    /// let error = Session::new(config)?.request("https://api.example.com/").unwrap_err();
+    /// assert!(error.is_connect(), "nobody listens there: {error}");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn resolve(
+        &mut self,
+        host: impl AsRef<str>,
+        port: u16,
+        addresses: impl IntoIterator<Item = SocketAddr>,
+    ) -> &mut Self {
+        self.overrides.set(host.as_ref(), port, addresses.into_iter().collect());
+        self
+    }
+
+    /// How the sessions of these settings come to a host.
+    pub(super) fn dialing(&self) -> Dialing {
+        Dialing {
+            resolver: self.resolver.clone(),
+            cache: self.dns_cache.clone(),
+            overrides: self.overrides.clone(),
+            dns_timeout: self.dns_timeout,
+            policy: self.address_policy.clone(),
+            #[cfg(unix)]
+            unix_socket: self.unix_socket.as_deref().map(Into::into),
+            ..Dialing::default()
+        }
     }
 
     /// Sets [`auth`](Self::auth).

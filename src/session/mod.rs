@@ -100,6 +100,7 @@ impl Session {
             let detail = format!("the header field \"{name}\" is written by the client alone");
             return Err(Error::new(ErrorKind::InvalidRequest, detail).during(Phase::Setup));
         }
+        config.overrides.check()?;
         Ok(Self {
             idle: Idle::new(config.max_idle_connections, config.idle_timeout),
             #[cfg(feature = "tls-no-provider")]
@@ -108,11 +109,7 @@ impl Session {
             jar: config.cookies.jar(),
             #[cfg(feature = "digest")]
             spaces: Spaces::default(),
-            dialing: Dialing {
-                resolver: config.resolver.clone(),
-                dns_timeout: config.dns_timeout,
-                policy: config.address_policy.clone(),
-            },
+            dialing: config.dialing(),
             accept_encoding: ACCEPT_ENCODING.filter(|_| config.decompress),
             interrupt,
             traffic: Traffic::default(),
@@ -192,7 +189,7 @@ impl Default for Session {
             jar: None,
             #[cfg(feature = "digest")]
             spaces: Spaces::default(),
-            dialing: Dialing::default(),
+            dialing: config.dialing(),
             accept_encoding: ACCEPT_ENCODING,
             interrupt: Interrupt::default(),
             traffic: Traffic::default(),

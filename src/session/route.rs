@@ -15,6 +15,11 @@ impl Session {
     /// address to ask about, so that a session with a policy does not go there.
     pub(super) fn proxy_for(&self, target: &Target) -> Result<Option<Proxy>, Error> {
         let config = &self.config;
+        // Whoever goes to a socket in the file system goes there.
+        #[cfg(unix)]
+        if config.unix_socket.is_some() {
+            return Ok(None);
+        }
         let Some(proxy) = config.proxies.choose(target)? else { return Ok(None) };
         let policy = &config.address_policy;
         let fault = match target.host() {

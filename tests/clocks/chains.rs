@@ -79,6 +79,7 @@ fn one_time_covers_a_chain_of_redirects_with_a_look_up_and_a_connection_for_each
             .or(Phase::Redirecting)
             .set(|config| {
                 config.resolver = Some(slow(peer.address()));
+                config.dns_cache = None;
                 config.limits.redirects = 100_000;
             })
     }));
@@ -90,6 +91,7 @@ fn the_limit_of_a_phase_is_for_each_hop() {
     let peer = hosts(4);
     let mut config = SessionConfig::new();
     config.resolver = Some(slow(peer.address()));
+    config.dns_cache = None;
     config.dns_timeout = Some(SHORT);
     config.connect_timeout = Some(SHORT);
     config.first_byte_timeout = Some(SHORT);

@@ -426,6 +426,7 @@ fn a_change_of_scheme_and_back_drops_whatever_is_sent_along() {
                 let mut schemes: Vec<_> = schemes.map(|(scheme, _)| scheme).collect();
                 schemes.dedup();
                 let schemes = Mutex::new(schemes.into_iter());
+                config.dns_cache = None;
                 config.resolver = Some(Arc::new(move |_: &str, _: u16| {
                     let secure = schemes.lock().unwrap().next() == Some("https");
                     Ok(vec![if secure { secured } else { open }])

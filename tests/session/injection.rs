@@ -38,6 +38,7 @@ impl Raw {
         let address = self.server.address();
         config.address_policy = AddressPolicy::custom(move |asked| *asked == address);
         let asked = Arc::clone(&self.asked);
+        config.dns_cache = None;
         config.resolver = Some(Arc::new(move |host: &str, port: u16| {
             asked.lock().unwrap_or_else(PoisonError::into_inner).push((host.to_owned(), port));
             Ok(vec![address])

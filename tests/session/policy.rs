@@ -66,6 +66,7 @@ fn a_name_that_means_something_else_the_next_time_is_asked_about_again() {
     let (inside, calls) = (server.address(), AtomicUsize::new(0));
     let mut config = SessionConfig::new();
     config.keep_alive = false;
+    config.dns_cache = None;
     // First an address that may be, and then another one: as a name server does that rebinds.
     config.resolver = Some(Arc::new(move |_: &str, _: u16| {
         let first = calls.fetch_add(1, Ordering::SeqCst) == 0;

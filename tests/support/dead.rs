@@ -17,7 +17,11 @@ pub(crate) struct Dead {
 
 impl Dead {
     pub(crate) fn new() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback");
+        Self::of(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port on loopback"))
+    }
+
+    /// Of a listener that may have been alive until now.
+    pub(crate) fn of(listener: TcpListener) -> Self {
         let address = listener.local_addr().expect("an address");
         let mut queue = Vec::new();
         while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(250)) {

@@ -4,6 +4,8 @@
 
 pub(crate) mod dead;
 pub(crate) mod farm;
+#[cfg(unix)]
+pub(crate) mod local;
 #[cfg(feature = "cli")]
 pub(crate) mod program;
 pub(crate) mod proxy;
