@@ -162,6 +162,37 @@ fn a_limit_that_is_no_power_of_two_is_kept_as_well() {
     measure(name, Some(33 << 20), 33 << 20, |bomb| bomb.contains("of the limit"));
 }
 
+/// Bodies in brotli and zstd with the largest window there is, and full of it.
+#[cfg(all(feature = "brotli", feature = "zstd"))]
+fn windows() -> Vec<Bomb> {
+    use support::coded::{Brotli, Frame};
+
+    let coded = |name, expected, coding: &'static str, body: Vec<u8>| -> Bomb {
+        let answer = move || reply("200 OK", &format!("Content-Encoding: {coding}\r\n"), body);
+        (name, expected, Box::new(answer))
+    };
+    let block = 128 << 10;
+    let zeros = |count| (0..count).fold(Frame::new(), |frame, _| frame.run(0, block));
+    // The window of brotli grows with what is announced: half of it, and then all.
+    let grown = Brotli::new().run(0, 8 << 20).run(0, 1 << 24);
+    let large_frame = Frame::with_header(&[0xa0, 1, 0, 128, 0]);
+    vec![
+        coded("zeros in brotli", TOO_LARGE, "br", Brotli::new().run(0, 1 << 24).end()),
+        coded("more zeros in brotli", TOO_LARGE, "br", grown.end()),
+        coded("zeros in zstd", TOO_LARGE, "zstd", zeros(100).end()),
+        coded("a frame of zstd without end", TOO_LARGE, "zstd", zeros(100_000).cut()),
+        coded("a window that is too large", Err("decode"), "zstd", large_frame.end()),
+    ]
+}
+
+/// What is kept for the window comes on top of the limit; and while it grows there are two of it.
+#[cfg(all(feature = "brotli", feature = "zstd"))]
+#[test]
+fn a_window_takes_no_more_than_24_mib_beyond_the_limit() {
+    let name = "a_window_takes_no_more_than_24_mib_beyond_the_limit";
+    measure_each(name, Some(1 << 20), (1 << 20) + (16 << 20), || windows().into_iter());
+}
+
 #[cfg(feature = "gzip")]
 #[test]
 fn a_pool_under_many_bombs_takes_no_more_than_its_budget_and_one_body() {
@@ -219,14 +250,24 @@ fn an_upload_of_256_mib_from_a_reader_takes_no_more_than_16_mib() {
 /// Runs a client against each bomb that is asked for. `setting` is its `body_bytes`, if it sets that.
 #[track_caller]
 fn measure(test: &str, setting: Option<u64>, limit: usize, is_asked: fn(&str) -> bool) {
+    let bombs = || heads().into_iter().chain(bodies(limit)).chain(coded(limit));
+    measure_each(test, setting, limit, || bombs().filter(|(name, ..)| is_asked(name)));
+}
+
+#[track_caller]
+fn measure_each<B: Iterator<Item = Bomb>>(
+    test: &str,
+    setting: Option<u64>,
+    limit: usize,
+    bombs: impl FnOnce() -> B,
+) {
     if let Ok(url) = std::env::var(URL) {
         return client(&url, setting);
     }
     let ordinary = peak(test, Ok(2), serve(reply("200 OK", "", "ok")));
     println!("{:>9.2} MiB  an ordinary response", mebibytes(ordinary));
     let mut failed = Vec::new();
-    let bombs = heads().into_iter().chain(bodies(limit)).chain(coded(limit));
-    for (name, expected, answer) in bombs.filter(|(name, ..)| is_asked(name)) {
+    for (name, expected, answer) in bombs() {
         let above = peak(test, expected, serve(answer())).saturating_sub(ordinary);
         println!("{:>+9.2} MiB  {name}", mebibytes(above));
         if above > limit + SLACK {

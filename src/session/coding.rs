@@ -1,4 +1,5 @@
-//! Undoes the content codings of a body, under caps. Only this module and its parts name `flate2`.
+//! Undoes the content codings of a body, under caps. Only this module and its parts name the
+//! libraries that do it, each in one file.
 //!
 //! A coded body is a program that the server writes and we run: a kilobyte can ask for a gigabyte
 //! of zeros. So every byte that comes out is counted before the next ones are asked for, against
@@ -6,21 +7,36 @@
 //! each stage of a stack of codings, not only at the last. And it is asked for a little at a time,
 //! so that meanwhile a deadline is kept, and memory asked for before it is taken.
 
+#[cfg(feature = "brotli")]
+mod brotli;
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+mod decoder;
 #[cfg(feature = "gzip")]
-mod gzip;
+mod inflate;
 #[cfg(feature = "gzip")]
 mod member;
-#[cfg(not(feature = "gzip"))]
+#[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
 mod none;
-#[cfg(feature = "gzip")]
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
 mod stage;
+#[cfg(feature = "zstd")]
+mod zstd;
 
-#[cfg(feature = "gzip")]
-pub(super) use self::gzip::Decoder;
-#[cfg(not(feature = "gzip"))]
+#[cfg(any(feature = "gzip", feature = "brotli", feature = "zstd"))]
+pub(super) use self::decoder::Decoder;
+#[cfg(not(any(feature = "gzip", feature = "brotli", feature = "zstd")))]
 pub(super) use self::none::Decoder;
 
-/// What a client that can decode asks for. Without the feature nothing is asked for, and what is
-/// coded all the same is handed over as it came.
+/// What a client that can decode asks for. Without any of the features nothing is asked for, and
+/// what is coded all the same is handed over as it came.
 pub(super) const ACCEPT_ENCODING: Option<&str> =
-    if cfg!(feature = "gzip") { Some("gzip, deflate") } else { None };
+    match (cfg!(feature = "gzip"), cfg!(feature = "brotli"), cfg!(feature = "zstd")) {
+        (false, false, false) => None,
+        (false, false, true) => Some("zstd"),
+        (false, true, false) => Some("br"),
+        (false, true, true) => Some("br, zstd"),
+        (true, false, false) => Some("gzip, deflate"),
+        (true, false, true) => Some("gzip, deflate, zstd"),
+        (true, true, false) => Some("gzip, deflate, br"),
+        (true, true, true) => Some("gzip, deflate, br, zstd"),
+    };

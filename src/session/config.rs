@@ -136,7 +136,10 @@ pub struct SessionConfig {
     /// Whether a status of 400 or above is an error. Default: no, it is a response like others.
     /// The error then carries the response.
     pub http_status_as_error: bool,
-    /// Whether gzip and deflate are asked for and undone (feature `gzip`). Default: yes.
+    /// Whether content codings are asked for and undone: gzip and deflate (feature `gzip`), brotli
+    /// (feature `brotli`) and zstd (feature `zstd`). Each body that is being decoded takes memory
+    /// for its window: 32 KiB for gzip, up to 24 MiB for brotli, up to 13 MiB for zstd, of which
+    /// nothing comes out before 8 MiB of it or its end have come in. Default: yes.
     pub decompress: bool,
     /// Whether connections are kept for the next request. Default: yes.
     pub keep_alive: bool,

@@ -38,7 +38,8 @@ pub struct Limits {
     /// mebibyte more. Default: 64 MiB.
     pub body_bytes: u64,
     /// How many bytes may come out of a content coding for each byte that goes in, past the
-    /// first mebibyte. Default: 1000. Deflate itself ends at 1032, and only for runs of one byte.
+    /// first mebibyte. Default: 1000. Deflate itself ends at 1032, and only for runs of one byte;
+    /// brotli and zstd know no such end, and with them this is looked at behind every 1024 bytes.
     pub decompression_ratio: u32,
     /// Content codings stacked on one body; more than 16 are too many whatever is set. Default: 2.
     /// curl stops at 5; no server stacks any.

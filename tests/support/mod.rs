@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its own part of this")]
 
+#[cfg(any(feature = "brotli", feature = "zstd"))]
+pub(crate) mod coded;
 pub(crate) mod dead;
 pub(crate) mod farm;
 #[cfg(unix)]

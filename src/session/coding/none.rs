@@ -1,4 +1,4 @@
-//! What stands in for the decoder where the feature `gzip` is off: nothing is ever decoded.
+//! What stands in for the decoder where no feature decodes anything: nothing is ever decoded.
 
 use crate::error::Error;
 use crate::wire::{Limits, ResponseHead};

@@ -1,6 +1,12 @@
-//! A body under one or more of gzip and deflate, and what may come out of it.
+//! A body under one or more codings, and what may come out of it.
 
-use super::stage::Stage;
+#[cfg(feature = "brotli")]
+use super::brotli::Brotli;
+#[cfg(feature = "gzip")]
+use super::inflate::{Deflate, Gzip};
+use super::stage::{Coding, Stage};
+#[cfg(feature = "zstd")]
+use super::zstd::Zstd;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::session::body::{most_coded, too_large};
 use crate::wire::{Limits, ResponseHead};
@@ -10,6 +16,8 @@ pub(crate) struct Decoder {
     /// Outermost first: what was applied last is undone first.
     stages: Vec<Stage>,
     caps: Caps,
+    /// After how many bytes that went in the ratio is looked at.
+    stride: u64,
     /// Bytes of the body that went in.
     taken: u64,
     /// All that they are has come out.
@@ -29,14 +37,11 @@ impl Decoder {
         let mut stages = Vec::new();
         let fields = head.headers.get_all("content-encoding");
         for name in fields.flat_map(|value| value.split(',')).map(str::trim) {
-            let is = |known: &str| name.eq_ignore_ascii_case(known);
-            if is("gzip") || is("x-gzip") {
-                stages.push(Stage::gzip());
-            } else if is("deflate") {
-                stages.push(Stage::deflate());
-            } else if !is("identity") && !name.is_empty() {
-                return Ok(None);
+            if name.is_empty() || name.eq_ignore_ascii_case("identity") {
+                continue;
             }
+            let Some(coding) = coding(name) else { return Ok(None) };
+            stages.push(Stage::new(coding));
             if stages.len() > limit {
                 return Err(Error::new(
                     ErrorKind::TooLarge,
@@ -47,7 +52,8 @@ impl Decoder {
         }
         stages.reverse();
         let caps = Caps { body: limits.body_bytes, ratio: u64::from(limits.decompression_ratio) };
-        Ok((!stages.is_empty()).then_some(Self { stages, caps, taken: 0, drained: true }))
+        let stride = if most_of_a_byte(&stages).is_some() { 1 } else { STRIDE };
+        Ok((!stages.is_empty()).then_some(Self { stages, caps, stride, taken: 0, drained: true }))
     }
 
     /// Decodes some bytes in front of the input into the room: how many came out, and whether
@@ -67,24 +73,30 @@ impl Decoder {
         *input = input.get(used..).unwrap_or_default();
         self.taken = self.taken.saturating_add(u64::try_from(used).unwrap_or(u64::MAX));
         self.drained = !more;
-        self.caps.check(&self.stages, self.taken)?;
+        self.caps.check(&self.stages, self.taken, self.taken.next_multiple_of(self.stride))?;
         Ok((made, more || !input.is_empty()))
     }
 
     /// How many bytes may go in at once: as many as can break no cap on the way, whatever they
-    /// hold, or else one, behind which the caps are looked at. So it does not matter for the ratio
-    /// how many of them come together.
+    /// hold, or else one, behind which the caps are looked at; or as many as there are up to the
+    /// next place where they are looked at. So it does not matter for the ratio how many of them
+    /// come together.
     fn share(&self, available: usize) -> usize {
-        let most = u32::try_from(self.stages.len()).ok();
-        let most = most.and_then(|stages| MOST_OF_A_BYTE.checked_pow(stages)).unwrap_or(u64::MAX);
-        let made = self.stages.iter().map(Stage::made).max().unwrap_or_default();
-        let safe = self.caps.by_ratio(self.taken).saturating_sub(made) / most;
-        usize::try_from(safe).unwrap_or(usize::MAX).max(1).min(available)
+        let share = match most_of_a_byte(&self.stages) {
+            Some(most) => {
+                let made = self.stages.iter().map(Stage::made).max().unwrap_or_default();
+                let safe = self.caps.by_ratio(self.taken).saturating_sub(made);
+                safe.checked_div(most).unwrap_or_default().max(1)
+            }
+            None => self.stride.saturating_sub(self.taken % self.stride),
+        };
+        usize::try_from(share).unwrap_or(usize::MAX).min(available)
     }
 
     /// The body is over. An error if a coded body is not: a part is never handed over as a whole.
     /// A body of no bytes at all is empty in any coding.
     pub(crate) fn finish(&self) -> Result<(), Error> {
+        self.caps.check(&self.stages, self.taken, self.taken)?;
         match self.stages.iter().find(|stage| stage.is_broken_off()) {
             Some(stage) => {
                 let detail = format!("the {} body ends before its end", stage.name());
@@ -93,6 +105,31 @@ impl Decoder {
             None => Ok(()),
         }
     }
+}
+
+/// The coding of this name, if it is one that can be undone.
+fn coding(name: &str) -> Option<Box<dyn Coding>> {
+    let is = |known: &str| name.eq_ignore_ascii_case(known);
+    #[cfg(feature = "gzip")]
+    if is("gzip") || is("x-gzip") {
+        return Some(Box::new(Gzip::new()));
+    } else if is("deflate") {
+        return Some(Box::new(Deflate::new()));
+    }
+    #[cfg(feature = "brotli")]
+    if is("br") {
+        return Some(Box::new(Brotli::new()));
+    }
+    #[cfg(feature = "zstd")]
+    if is("zstd") {
+        return Some(Box::new(Zstd::new()));
+    }
+    None
+}
+
+/// How many bytes one byte of the body can become at most, if that can be said.
+fn most_of_a_byte(stages: &[Stage]) -> Option<u64> {
+    stages.iter().try_fold(1_u64, |most, stage| Some(most.saturating_mul(stage.most_of_a_byte()?)))
 }
 
 /// Lets one stage do a piece of its work: how many bytes came out of the last one, and whether
@@ -125,13 +162,14 @@ struct Caps {
 }
 
 impl Caps {
-    fn check(&self, stages: &[Stage], taken: u64) -> Result<(), Error> {
+    /// `taken` bytes went in, and `counted` of them are counted for the ratio.
+    fn check(&self, stages: &[Stage], taken: u64, counted: u64) -> Result<(), Error> {
         let Some((_, outer)) = stages.split_last() else { return Ok(()) };
         let coded = outer.iter().map(Stage::made).chain([taken]);
         if coded.max() > Some(most_coded(self.body)) {
             return Err(too_large(self.body));
         }
-        if stages.iter().any(|stage| stage.made() > self.by_ratio(taken)) {
+        if stages.iter().any(|stage| stage.made() > self.by_ratio(counted)) {
             return Err(Error::new(
                 ErrorKind::TooLarge,
                 format!(
@@ -154,11 +192,12 @@ impl Caps {
 const MOST_STAGES: usize = 16;
 /// What may come out at any ratio.
 const FREE_BYTES: u64 = 1 << 20;
-/// The most that a byte of deflate can become: four matches of 258 bytes, for each has a code word
-/// of a bit or more for its length and another for its distance, and what of the first came before
-/// is less than all of it.
-const MOST_OF_A_BYTE: u64 = 4 * 258;
+/// A byte of brotli or of zstd may become megabytes, so that hardly any could go in together. With
+/// them the ratio is looked at behind so many bytes, always the same ones, and at the end. In
+/// between it may be exceeded by what is free at the default ratio. Fewer would cost time: their
+/// decoders are slow with little input.
+const STRIDE: u64 = 1 << 10;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "gzip"))]
 #[path = "gzip_tests.rs"]
 mod tests;
