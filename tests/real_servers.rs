@@ -12,6 +12,9 @@
 
 #![cfg(all(feature = "tls", feature = "gzip", feature = "json"))]
 
+#[cfg(all(feature = "brotli", feature = "zstd"))]
+#[path = "real_servers/codings.rs"]
+mod codings;
 #[path = "real_servers/control.rs"]
 mod control;
 #[path = "real_servers/http_server.rs"]

@@ -2,6 +2,7 @@
 // node server.mjs PATIENT_PORT HASTY_PORT
 
 import { createServer } from "node:http";
+import { brotliCompressSync, constants } from "node:zlib";
 
 const [patientPort, hastyPort] = process.argv.slice(2).map(Number);
 
@@ -44,6 +45,14 @@ function answer(request, response) {
       const body = [];
       request.on("data", (piece) => body.push(piece));
       request.on("end", () => response.end(Buffer.concat(body)));
+      return;
+    }
+    case "/br": {
+      // A quick compressor: its blocks are others than those of the thorough one.
+      const quality = { params: { [constants.BROTLI_PARAM_QUALITY]: 5 } };
+      const lines = Array.from({ length: 65536 }, (_, n) => `line ${String(n).padStart(10, "0")}\n`);
+      response.setHeader("Content-Encoding", "br");
+      response.end(brotliCompressSync(lines.join(""), quality));
       return;
     }
     case "/cut":
