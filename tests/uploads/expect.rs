@@ -112,6 +112,20 @@ fn a_final_answer_ends_it_and_not_a_byte_of_the_body_is_sent_or_read() {
 }
 
 #[test]
+fn no_other_interim_response_is_a_word_about_the_body_and_bytes_wait_like_streams() {
+    let interim = "HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n";
+    for body in [Body::from("text"), Body::from(bytes(100_000)), Body::reader(&b"text"[..])] {
+        let script = Script::new().request_head().send(interim).send(reply("413 No", "", ""));
+        let server = script.serve();
+        let request = Request::put(server.url("/")).body(body).expect_continue(LONG);
+        let shown = format!("{request:?}");
+        assert_eq!(fetch(request).unwrap().status(), 413);
+        server.wait_for_end_of(0);
+        assert_eq!(server.requests().len(), 1, "{shown}: there came more than the head");
+    }
+}
+
+#[test]
 fn a_redirect_that_comes_instead_takes_the_body_along_unread() {
     for status in [307, 308] {
         let server = Script::new()
@@ -229,7 +243,9 @@ fn the_wait_is_neither_a_stall_nor_a_late_first_byte() {
         config.low_speed = Some(fetchpool::LowSpeed::new(1 << 20, MS(200)));
     });
     let (request, _) = asking(server.url("/"), MS(400));
-    assert_eq!(session.request(request).unwrap().text(), "ok");
+    let response = session.request(request).unwrap();
+    assert_eq!(response.text(), "ok");
+    assert!(response.timings().waiting >= MS(400), "it was cut short: {:?}", response.timings());
 }
 
 #[test]

@@ -186,6 +186,30 @@ fn a_form_is_the_same_when_it_is_sent_again() {
 }
 
 #[test]
+fn a_file_that_changes_before_its_turn_is_an_error_and_no_whole_form_is_sent() {
+    for (length, later) in [(10, 20), (10, 5), (0, 1)] {
+        let file = Temporary::new(bytes(length));
+        let path = file.path().to_owned();
+        let server = Script::new().request_head().serve();
+        let mut session = session(|config| {
+            config.observer = Some(Arc::new(Meddler(move || {
+                fs::write(&path, bytes(later)).unwrap();
+            })));
+        });
+        let form = Multipart::new().text("a", "b").file("c", file.path()).text("d", "e");
+        let request = Request::post(server.url("/put")).multipart(form);
+        let error = session.request(request).unwrap_err();
+        assert_eq!((error.kind(), error.fault()), (ErrorKind::Io, Fault::Caller), "{error}");
+        let message = error.message();
+        assert!(message.contains("has changed") && message.contains(&file.name()), "{message}");
+        server.wait_for_end_of(0);
+        let requests = server.requests();
+        let promised = requests[0].header("content-length").unwrap().parse::<usize>().unwrap();
+        assert!(requests.get(1).is_none_or(|rest| rest.raw.len() < promised));
+    }
+}
+
+#[test]
 fn what_stands_before_a_slow_part_is_on_its_way_while_that_is_waited_for() {
     let came = Gate::new();
     let reader = By({
