@@ -2,6 +2,7 @@
 
 mod attempt;
 mod kind;
+mod local;
 mod proxy;
 
 use std::borrow::Cow;
@@ -55,8 +56,8 @@ struct Inner {
     history: Vec<Hop>,
     /// Addresses that a connection was tried to, until there is an attempt to keep them.
     tried: Vec<SocketAddr>,
-    /// What failed was the caller's own reader or file.
-    is_unread: bool,
+    /// What failed was the caller's own, and not the network: the phrase that says so.
+    local: Option<&'static str>,
     /// Of a failure at a proxy: whose fault it would have been at a target.
     fault: Option<Fault>,
 }
@@ -76,7 +77,7 @@ impl Error {
             attempts: Vec::new(),
             history: Vec::new(),
             tried: Vec::new(),
-            is_unread: false,
+            local: None,
             fault: None,
         }))
     }
@@ -98,7 +99,7 @@ impl Error {
     /// Keeps the response that there was all the same.
     #[must_use]
     pub(crate) fn with_response(mut self, response: Response) -> Self {
-        self.0.timings = *response.timings();
+        self.0.timings = Timings { expired: self.0.timings.expired, ..*response.timings() };
         self.0.response = Some(response);
         self
     }
@@ -178,13 +179,6 @@ impl Error {
         Self::new(ErrorKind::Panic, panicked.message(what))
     }
 
-    /// The error of the reader, or the file, that a request's body comes from.
-    pub(crate) fn unread(error: io::Error) -> Self {
-        let mut unread = Self::new(ErrorKind::Io, "").because(error);
-        unread.0.is_unread = true;
-        unread
-    }
-
     /// Says in which phase it happened, unless that is known already.
     #[must_use]
     pub(crate) fn during(mut self, phase: Phase) -> Self {
@@ -236,7 +230,7 @@ impl Error {
         match (self.0.kind, self.0.phase) {
             // Before there was a peer: a root certificate, a provider.
             (ErrorKind::Tls, Some(Phase::Setup)) => Fault::Caller,
-            _ if self.0.is_unread => Fault::Caller,
+            (ErrorKind::Io, _) if self.0.local.is_some() => Fault::Caller,
             (kind, _) => kind.fault(),
         }
     }
@@ -261,8 +255,8 @@ impl Error {
 
     /// Each try of the request that failed, in order, up to the one that ended with this error: on
     /// a kept connection that had gone stale, before a retry of the pool's, and the last. Of
-    /// very many the first 16 and the last are kept, some 64 in all. None for what failed before anything was
-    /// tried.
+    /// very many the first 16 and the last are kept, some 64 in all. None for what failed before
+    /// anything was tried.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.0.attempts
@@ -277,14 +271,16 @@ impl Error {
         }
     }
 
-    /// The response that was made an error of: kind [`Status`](ErrorKind::Status); or what a proxy
-    /// answered instead of doing what it was asked for: kind [`Proxy`](ErrorKind::Proxy).
+    /// The response that was made an error of, of kind [`Status`](ErrorKind::Status); what a proxy
+    /// answered instead of doing what it was asked for, of kind [`Proxy`](ErrorKind::Proxy); or what
+    /// there is of a response whose body broke off or was refused: then it is
+    /// [partial](Response::is_partial), and has the bytes that arrived until then, decoded.
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         self.0.response.as_ref()
     }
 
-    /// The response that was made an error of, taken out.
+    /// The same, taken out.
     #[must_use]
     pub fn into_response(self) -> Option<Response> {
         self.0.response
@@ -347,10 +343,7 @@ impl Error {
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0.is_unread {
-            true => "the request's body cannot be read",
-            false => self.0.kind.phrase(),
-        })?;
+        f.write_str(self.0.local.unwrap_or_else(|| self.0.kind.phrase()))?;
         if let Some(phase) = self.0.phase {
             write!(f, " while {}", phase.phrase())?;
         }

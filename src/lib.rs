@@ -150,8 +150,9 @@ pub use crate::connection::{
 pub use crate::error::{Attempt, Error, ErrorKind, Fault, Phase};
 pub use crate::map::map;
 pub use crate::message::{
-    Body, CancelToken, Clock, Headers, Hop, InvalidHeader, InvalidMethod, Link, Method, Multipart,
-    Part, Request, Response, Timings, TlsInfo, TlsVersion, Version, user_agent,
+    Body, Buffers, CancelToken, Clock, Headers, Hop, InvalidHeader, InvalidMethod, Link, Method,
+    Multipart, Part, Receive, Request, Response, ResponseHead, Timings, TlsInfo, TlsVersion,
+    Version, user_agent,
 };
 pub use crate::observer::{Observed, Observer};
 pub use crate::pool::{

@@ -225,7 +225,9 @@ impl Connection {
                         let count = self.stream.read(space, &patience).map_err(|error| {
                             patience.error(error, Phase::Receiving, ErrorKind::Io, "")
                         })?;
-                        sink.filled(count);
+                        if count > 0 {
+                            patience.flow.work(|| sink.filled(count))?;
+                        }
                         match u64::try_from(count) {
                             Ok(count) if count > 0 => exchange.receive_direct(count)?,
                             _ => exchange.receive_close()?,

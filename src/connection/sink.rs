@@ -26,7 +26,8 @@ pub(crate) trait Sink {
     }
 
     /// The first `count` bytes of the room that [`space`](Self::space) gave are body now.
-    fn filled(&mut self, count: usize) {
+    fn filled(&mut self, count: usize) -> Result<(), Error> {
         let _ = count;
+        Ok(())
     }
 }

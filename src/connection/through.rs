@@ -20,7 +20,7 @@ use super::tls::TlsContext;
 use super::{Connection, Route};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Clock, Host, Response, Timings};
+use crate::message::{Clock, Host, Received, Response, Timings};
 use crate::observer::Watched;
 use crate::wire::{self, BodyLength, Buffer, Limits, RequestHead, RequestKind};
 
@@ -133,6 +133,7 @@ impl Connection {
             timings,
             peer,
             tls: None,
+            received: Received::default(),
             body,
         };
         Err(refusal(proxy, &format!("a tunnel to {authority}"), response))

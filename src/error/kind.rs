@@ -23,8 +23,9 @@ pub enum ErrorKind {
     Proxy,
     /// A time limit ran out.
     Timeout,
-    /// Reading or writing failed in some other way; or the file or the reader of the request's body
-    /// did, and then the [`fault`](crate::Error::fault) is the caller's.
+    /// Reading or writing failed in some other way; or the file, reader, writer or function of the
+    /// caller's did that a body comes from or goes to, and then the [`fault`](crate::Error::fault) is
+    /// the caller's.
     Io,
     /// The peer closed or reset the connection before the response was complete.
     Closed,

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Body, CancelToken, Headers, InvalidHeader, Method, base64, redact};
+use super::{Body, CancelToken, Headers, InvalidHeader, Method, Receive, base64, redact};
 
 /// One request: what `requests` takes as a dict, with the same words.
 ///
@@ -62,6 +62,7 @@ pub struct Request {
     allow_redirects: Option<bool>,
     tag: Option<Arc<dyn Any + Send + Sync>>,
     cancel: Option<CancelToken>,
+    pub(super) receive: Receive,
     /// The first thing that was wrong with it.
     fault: Option<String>,
 }
@@ -91,6 +92,7 @@ impl Request {
             allow_redirects: None,
             tag: None,
             cancel: None,
+            receive: Receive::memory(),
             fault: None,
         }
     }

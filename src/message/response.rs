@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::links;
-use super::{Headers, Link, Timings, TlsInfo};
+use super::{Headers, Link, Received, Timings, TlsInfo};
 
 /// A whole response: head, body, and how it came to be.
 ///
@@ -39,6 +39,7 @@ pub struct Response {
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) tls: Option<Arc<TlsInfo>>,
     pub(crate) body: Vec<u8>,
+    pub(crate) received: Received,
 }
 
 impl Response {
@@ -113,7 +114,8 @@ impl Response {
         self.tls.as_deref()
     }
 
-    /// The body, content codings undone.
+    /// The body, content codings undone; empty where it went elsewhere than to memory
+    /// ([`Request::receive`](super::Request::receive)).
     #[doc(alias = "content")]
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
@@ -129,14 +131,13 @@ impl Response {
     /// The body as text.
     ///
     /// It is read as UTF-8, a byte order mark is left out, and what is not UTF-8 becomes the
-    /// replacement character. With the feature `charset` the charset that `Content-Type` names
-    /// comes first.
+    /// replacement character. With the feature `charset` a byte order mark of UTF-8 or UTF-16 comes
+    /// first, then the charset that `Content-Type` names, as browsers do; the body itself (`<meta>`)
+    /// is not asked.
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         #[cfg(feature = "charset")]
-        if let Some(content_type) = self.header("content-type")
-            && let Some(text) = super::charset::decode(content_type, &self.body)
-        {
+        if let Some(text) = super::charset::decode(self.header("content-type"), &self.body) {
             return text;
         }
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

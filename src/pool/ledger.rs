@@ -184,7 +184,7 @@ impl Ledger {
         self.stats.shift(from, Place::Buffered);
         self.unread = self.unread.saturating_add(1);
         self.budget.keep(settled.bytes);
-        self.stats.bytes = self.stats.bytes.saturating_add(settled.bytes);
+        self.stats.bytes = self.stats.bytes.saturating_add(settled.received);
         if self.rules.ordered {
             self.ahead.insert(settled.index);
         }
@@ -267,7 +267,10 @@ impl Ledger {
 /// What of an outcome is counted.
 pub(super) struct Settled {
     pub(super) index: u64,
+    /// What it takes of memory.
     pub(super) bytes: u64,
+    /// What came of its body.
+    pub(super) received: u64,
     pub(super) is_response: bool,
     /// It is an exception that was asked for.
     pub(super) is_cancelled: bool,
@@ -278,6 +281,7 @@ impl Settled {
         Self {
             index: outcome.index(),
             bytes: outcome.body_bytes(),
+            received: outcome.body_len(),
             is_response: outcome.is_response(),
             is_cancelled: match outcome {
                 Outcome::Response(_) => false,

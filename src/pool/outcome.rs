@@ -77,12 +77,20 @@ impl Outcome {
 
     /// What the body of its response takes of memory, also if that became an error.
     pub(super) fn body_bytes(&self) -> u64 {
-        let response = match self {
+        let bytes = self.any_response().map_or(0, |response| response.bytes().len());
+        u64::try_from(bytes).unwrap_or(u64::MAX)
+    }
+
+    /// How many bytes of body came, wherever they went.
+    pub(super) fn body_len(&self) -> u64 {
+        self.any_response().map_or(0, Response::body_len)
+    }
+
+    fn any_response(&self) -> Option<&Response> {
+        match self {
             Self::Response(response) => Some(&response.response),
             Self::Exception(exception) => exception.error.response(),
-        };
-        let bytes = response.map_or(0, |response| response.bytes().len());
-        u64::try_from(bytes).unwrap_or(u64::MAX)
+        }
     }
 
     /// Whether there is a response.

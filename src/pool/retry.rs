@@ -11,7 +11,8 @@ use crate::message::{Request, Response};
 /// time-out of one phase, and the statuses 408, 425, 429, 500, 502, 503 and 504; and only where
 /// sending the request twice does no more than sending it once (GET, HEAD, PUT, DELETE, OPTIONS,
 /// TRACE: RFC 9110 §9.2.2) or nothing was sent yet, and where its body can be sent again
-/// ([`Body`](crate::Body) says which can). A TLS handshake that fails is not tried again.
+/// ([`Body`](crate::Body) says which can). A body of which a writer or function of the caller's has
+/// seen a part is not sent for again. A TLS handshake that fails is not tried again.
 ///
 /// At most 16 jobs for each thread wait to be tried again; while there are as many, no further job
 /// is taken from the queue.
@@ -56,9 +57,13 @@ impl RetryPolicy {
         if retries >= self.max_retries || !request.content().0.can_be_sent() {
             return None;
         }
+        let answered = result.as_ref().map_or_else(Error::response, Some);
+        if answered.is_some_and(Response::was_handed_over) {
+            return None;
+        }
         let response = match result {
             Ok(response) => Some(response),
-            // Its own reader has failed it.
+            // Code or a file of its own has failed it.
             Err(error) if error.fault() == Fault::Caller => return None,
             Err(error) => match error.kind() {
                 ErrorKind::Connect | ErrorKind::Dns if !error.was_sent() => None,
@@ -103,7 +108,7 @@ const MAX_WAIT: Duration = Duration::from_secs(60);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Body, Headers, Timings, Version};
+    use crate::message::{Body, Headers, Received, Timings, Version};
 
     fn response(status: u16, retry_after: Option<&str>) -> Result<Response, Error> {
         let mut headers = Headers::new();
@@ -122,6 +127,7 @@ mod tests {
             peer: None,
             tls: None,
             body: Vec::new(),
+            received: Received::default(),
         })
     }
 

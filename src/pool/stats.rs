@@ -30,7 +30,7 @@ pub struct Stats {
     pub cancelled: u64,
     /// Tries after the first that were begun.
     pub retried: u64,
-    /// Bytes of the bodies of all outcomes, decoded.
+    /// Bytes of the bodies of all outcomes, decoded, wherever they went.
     pub bytes: u64,
     /// Connections that were opened.
     pub connections_opened: u64,

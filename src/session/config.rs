@@ -14,7 +14,7 @@ use crate::connection::TlsConfig;
 use crate::connection::{
     AddressPolicy, Dialing, DnsCache, LowSpeed, Overrides, Proxies, Proxy, Resolver,
 };
-use crate::message::{Headers, InvalidHeader};
+use crate::message::{Buffers, Headers, InvalidHeader};
 use crate::observer::Observer;
 use crate::wire::Limits;
 
@@ -141,6 +141,9 @@ pub struct SessionConfig {
     /// for its window: 32 KiB for gzip, up to 24 MiB for brotli, up to 13 MiB for zstd, of which
     /// nothing comes out before 8 MiB of it or its end have come in. Default: yes.
     pub decompress: bool,
+    /// Where the memory of bodies comes from that were read and given back. Default: none, every body
+    /// has new memory. See [`Buffers`].
+    pub buffers: Option<Buffers>,
     /// Whether connections are kept for the next request. Default: yes.
     pub keep_alive: bool,
     /// How long a kept connection may be idle before it is closed instead of used. Default: 60 s.
@@ -191,6 +194,7 @@ impl SessionConfig {
             limits: Limits::default(),
             http_status_as_error: false,
             decompress: true,
+            buffers: None,
             keep_alive: true,
             idle_timeout: Duration::from_secs(60),
             max_idle_connections: 32,

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::Session;
-use super::body::{Allowance, Collect, Discard};
+use super::body::Discard;
 use super::call::{Call, Course};
-use super::coding::Decoder;
 use super::redirect::{Step, next_step};
 use super::route::unless_refused;
 use super::trail::Trail;
@@ -79,17 +78,19 @@ impl Session {
                     let peer = connection.peer();
                     // Not that to a proxy, which reads what is not secret to it.
                     let tls = connection.tls().filter(|_| step.target.is_https());
-                    let body = self
-                        .receive(
-                            &mut connection,
-                            &mut answer,
-                            call.allowance,
-                            &patience,
-                            &mut trail.timings,
-                        )
-                        .map_err(|error| error.at(step.target.as_str()))?;
                     let proxy = connection.proxy().cloned();
-                    self.settle(connection, &answer, &step.target);
+                    let to = (request, step.target.as_str());
+                    let (taken, result) = self.receive(
+                        &mut connection,
+                        &mut answer,
+                        to,
+                        call.allowance,
+                        &patience,
+                        &mut trail.timings,
+                    );
+                    if result.is_ok() {
+                        self.settle(connection, &answer, &step.target);
+                    }
                     let head = *answer.head;
                     let response = Response {
                         status: head.status,
@@ -102,9 +103,13 @@ impl Session {
                         timings: trail.timings,
                         peer,
                         tls,
-                        body,
+                        body: taken.bytes,
+                        received: taken.received,
                     };
-                    return unless_refused(response, proxy.as_ref(), &step.target);
+                    return match result {
+                        Ok(()) => unless_refused(response, proxy.as_ref(), &step.target),
+                        Err(error) => Err(error.at(response.url()).with_response(response)),
+                    };
                 }
                 refused => {
                     let error = refused.err().unwrap_or_else(|| self.too_many_redirects());
@@ -120,25 +125,6 @@ impl Session {
             trail.history.push(Hop { status: head.status, url, headers: head.headers });
             step = next;
         }
-    }
-
-    fn receive(
-        &self,
-        connection: &mut Connection,
-        answer: &mut Answer,
-        allowance: Option<&dyn Allowance>,
-        patience: &Patience<'_>,
-        timings: &mut Timings,
-    ) -> Result<Vec<u8>, Error> {
-        let limits = &self.config.limits;
-        let decoder = match self.config.decompress && !answer.exchange.is_done() {
-            true => Decoder::for_head(&answer.head, limits)?,
-            false => None,
-        };
-        let length = answer.exchange.body_length();
-        let mut sink = Collect::new(decoder, length, limits, allowance)?;
-        connection.receive(&mut answer.exchange, &mut sink, patience, timings)?;
-        sink.finish()
     }
 
     /// Reads away the body of an answer that is not the last, never decoded, if that is cheaper than a

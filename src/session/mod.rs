@@ -8,12 +8,14 @@ mod coding;
 mod config;
 #[cfg(feature = "cookies")]
 mod cookies;
+mod download;
 mod fields;
 mod follow;
 mod hop;
 mod idle;
 #[cfg(any(fuzzing, fetchpool_internals))]
 pub(crate) mod internals;
+mod receive;
 mod redirect;
 mod route;
 mod trail;
@@ -74,6 +76,8 @@ pub struct Session {
     traffic: Traffic,
     /// Where heads are encoded; kept for its memory.
     head: Vec<u8>,
+    /// What bodies pass through that do not go to memory; kept as well.
+    piece: Vec<u8>,
 }
 
 impl Session {
@@ -114,6 +118,7 @@ impl Session {
             interrupt,
             traffic: Traffic::default(),
             head: Vec::new(),
+            piece: Vec::new(),
             config,
         })
     }
@@ -134,7 +139,7 @@ impl Session {
         let watch = self.interrupt.begin(request.own_cancel_token());
         let quiet = Quiet(self.interrupt.clone());
         let mut trail = Trail::default();
-        let followed = self.follow(request, call, &mut trail);
+        let followed = self.fetch(request, call, &mut trail);
         drop((watch, quiet));
         let status_is_error = self.config.http_status_as_error;
         followed
@@ -153,6 +158,7 @@ impl Session {
             self.spaces = Spaces::default();
         }
         self.head = Vec::new();
+        self.piece = Vec::new();
         #[cfg(feature = "cookies")]
         {
             self.jar = self.config.cookies.jar();
@@ -194,6 +200,7 @@ impl Default for Session {
             interrupt: Interrupt::default(),
             traffic: Traffic::default(),
             head: Vec::new(),
+            piece: Vec::new(),
             config,
         }
     }

@@ -37,6 +37,11 @@ pub struct Limits {
     /// Bytes of a body in memory, after decoding; before it, and between two codings, it may be a
     /// mebibyte more. Default: 64 MiB.
     pub body_bytes: u64,
+    /// Bytes of a body that does not go to memory: to a file, a writer, a function or nowhere
+    /// ([`Receive`](crate::Receive)), after decoding; before it, as for `body_bytes`. Of a file that
+    /// is resumed, all of it counts. Default: 16 GiB. Danger: it is what any server can take of a
+    /// disk.
+    pub sink_bytes: u64,
     /// How many bytes may come out of a content coding for each byte that goes in, past the
     /// first mebibyte. Default: 1000. Deflate itself ends at 1032, and only for runs of one byte;
     /// brotli and zstd know no such end, and with them this is looked at behind every 1024 bytes.
@@ -57,6 +62,7 @@ impl Default for Limits {
             trailer_bytes: 16 * 1024,
             redirects: 10,
             body_bytes: 64 * 1024 * 1024,
+            sink_bytes: 16 * 1024 * 1024 * 1024,
             decompression_ratio: 1000,
             codings: 2,
         }

@@ -1,0 +1,94 @@
+//! Memory that is given back is used again, and shows nothing of what it held.
+
+use super::*;
+use fetchpool::Buffers;
+use support::script::ok;
+
+/// A server with bodies of the sizes that the paths say, all of one letter, by length or in chunks.
+fn site() -> Server {
+    Script::site(|request| {
+        let target = request.target();
+        let mut parts = target[1..].split('/');
+        let size: usize = parts.next().unwrap().parse().unwrap();
+        let letter = parts.next().unwrap().as_bytes()[0];
+        let body = vec![letter; size];
+        match parts.next() {
+            None => ok(body),
+            Some(_) => framings("200 OK", "", &body)[1].clone(),
+        }
+    })
+}
+
+#[test]
+fn a_body_takes_the_memory_that_was_given_back() {
+    let (server, buffers) = (site(), Buffers::new());
+    let mut session = session(|config| config.buffers = Some(buffers.clone()));
+    let mut place = None;
+    for _ in 0..4 {
+        let body = session.request(server.url("/1000000/a")).unwrap().into_bytes();
+        assert_eq!(body, vec![b'a'; 1_000_000]);
+        let here = body.as_ptr() as usize;
+        assert_eq!(*place.get_or_insert(here), here, "the same memory each time");
+        buffers.give_back(body);
+    }
+}
+
+#[test]
+fn nothing_of_an_earlier_body_shows_in_a_later_one() {
+    let (server, buffers) = (site(), Buffers::new());
+    let mut session = session(|config| config.buffers = Some(buffers.clone()));
+    for chunked in ["", "/chunked"] {
+        for size in [0, 1, 20_000, 60_000, 99_999, 100_000, 100_001, 300_000] {
+            buffers.give_back(vec![b's'; 100_000]);
+            let response = session.request(server.url(&format!("/{size}/b{chunked}"))).unwrap();
+            let body = response.into_bytes();
+            assert!(body == vec![b'b'; size], "{size}{chunked}: {} bytes", body.len());
+            assert!(body.capacity() / 2 <= size.max(64 << 10), "{size}: {}", body.capacity());
+        }
+    }
+}
+
+#[test]
+fn nothing_of_an_earlier_body_shows_in_one_that_breaks_off() {
+    for bytes in framings("200 OK", "", &[b'b'; 100_000]) {
+        let server = once(&bytes[..70_000]);
+        let buffers = Buffers::new();
+        buffers.give_back(vec![b's'; 100_000]);
+        let mut session = session(|config| config.buffers = Some(buffers));
+        let response = match session.request(server.url("/")) {
+            Err(error) => error.into_response().unwrap(),
+            Ok(until_close) => until_close,
+        };
+        let body = response.into_bytes();
+        assert!(body.len() > 60_000 && body.iter().all(|byte| *byte == b'b'));
+    }
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn nothing_of_an_earlier_body_shows_in_one_that_is_decoded() {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(&[b'b'; 90_000]).unwrap();
+    let coded = encoder.finish().unwrap();
+    let server = once(support::script::reply("200 OK", "Content-Encoding: gzip\r\n", coded));
+    let buffers = Buffers::new();
+    buffers.give_back(vec![b's'; 100_000]);
+    let mut session = session(|config| config.buffers = Some(buffers));
+    assert_eq!(session.request(server.url("/")).unwrap().bytes(), [b'b'; 90_000]);
+}
+
+#[test]
+fn the_limit_holds_in_memory_that_is_larger() {
+    for bytes in framings("200 OK", "", &[b'b'; 50_001]) {
+        let (server, buffers) = (once(&bytes), Buffers::new());
+        buffers.give_back(vec![b's'; 100_000]);
+        let mut session = session(|config| {
+            config.buffers = Some(buffers);
+            config.limits.body_bytes = 50_000;
+        });
+        let error = session.request(server.url("/")).unwrap_err();
+        assert_eq!(error.kind(), fetchpool::ErrorKind::TooLarge);
+        assert!(error.response().unwrap().bytes().iter().all(|byte| *byte == b'b'));
+    }
+}
