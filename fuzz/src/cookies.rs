@@ -104,7 +104,7 @@ impl Story {
             found
         };
         let secure = last("secure").is_some();
-        let domain = last("domain").filter(|domain| !domain.trim_matches('.').is_empty());
+        let domain = last("domain").filter(|domain| !["", "."].contains(&domain.as_str()));
         let given = last("path").filter(|path| path.starts_with('/'));
         let is_root = given.as_deref() == Some("/");
         let default = from.path.rfind('/').map_or("/", |at| &from.path[..at.max(1)]);

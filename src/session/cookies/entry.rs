@@ -53,7 +53,7 @@ impl Parts<'_> {
         let mut raw = RawCookie::new(self.name.to_owned(), self.value.to_owned());
         raw.set_secure(self.secure);
         raw.set_http_only(self.http_only);
-        if let Some(domain) = self.domain.filter(|domain| !domain.is_empty()) {
+        if let Some(domain) = self.domain {
             raw.set_domain(domain.to_owned());
         }
         let mut cookie = cookie_store::Cookie::try_from_raw_cookie(&raw, from.url())
