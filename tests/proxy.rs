@@ -11,6 +11,7 @@ mod forwarding;
 mod identity;
 #[path = "proxy/policy.rs"]
 mod policy;
+#[cfg(feature = "tls")]
 #[path = "proxy/refusals.rs"]
 mod refusals;
 #[cfg(feature = "tls")]

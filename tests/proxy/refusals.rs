@@ -8,7 +8,6 @@ use super::support::script::{Script, reply};
 use super::{config, session, through};
 
 /// What comes of a CONNECT to a proxy with this script.
-#[cfg(feature = "tls")]
 fn ask(script: Script) -> (Error, Vec<String>) {
     let proxy = script.serve();
     let error = through(proxy.origin()).request("https://origin.test/page").unwrap_err();
@@ -17,7 +16,6 @@ fn ask(script: Script) -> (Error, Vec<String>) {
     (error, proxy.lines())
 }
 
-#[cfg(feature = "tls")]
 #[test]
 fn every_refusal_of_connect_has_the_proxys_status_and_body() {
     for status in [
@@ -55,7 +53,6 @@ fn every_refusal_of_connect_has_the_proxys_status_and_body() {
     }
 }
 
-#[cfg(feature = "tls")]
 #[test]
 fn a_refusal_is_told_however_its_body_comes_or_breaks_off() {
     let head = "HTTP/1.1 403 Forbidden\r\n";
@@ -74,7 +71,6 @@ fn a_refusal_is_told_however_its_body_comes_or_breaks_off() {
     }
 }
 
-#[cfg(feature = "tls")]
 #[test]
 fn of_an_endless_refusal_64_kib_are_kept() {
     let long = "x".repeat(1 << 20);
@@ -87,7 +83,6 @@ fn of_an_endless_refusal_64_kib_are_kept() {
     assert_eq!(error.response().unwrap().bytes().len(), 10);
 }
 
-#[cfg(feature = "tls")]
 #[test]
 fn the_body_of_a_refusal_is_not_waited_for_long() {
     let script = Script::new().reply("HTTP/1.1 403 No\r\nContent-Length: 9\r\n\r\nhalf").deaf();
@@ -97,7 +92,6 @@ fn the_body_of_a_refusal_is_not_waited_for_long() {
     assert!(started.elapsed() < super::support::script::PATIENCE / 2);
 }
 
-#[cfg(feature = "tls")]
 #[test]
 fn what_is_no_answer_to_connect_is_told_as_the_proxys_fault() {
     let long = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(70_000));
@@ -120,7 +114,6 @@ fn what_is_no_answer_to_connect_is_told_as_the_proxys_fault() {
     }
 }
 
-#[cfg(feature = "tls")]
 #[test]
 fn bytes_behind_the_answer_to_connect_are_an_error_and_no_word_of_the_targets() {
     for behind in ["x", "HTTP/1.1 200 OK\r\n\r\n", "\x16\x03\x03"] {
@@ -131,7 +124,6 @@ fn bytes_behind_the_answer_to_connect_are_an_error_and_no_word_of_the_targets() 
     }
 }
 
-#[cfg(feature = "tls")]
 #[test]
 fn a_proxy_that_speaks_before_it_is_asked_is_refused() {
     use super::support::script::Gate;
@@ -146,10 +138,8 @@ fn a_proxy_that_speaks_before_it_is_asked_is_refused() {
 }
 
 /// Waits, when there is a connection, until the proxy has spoken.
-#[cfg(feature = "tls")]
 struct Waits(super::support::script::Gate);
 
-#[cfg(feature = "tls")]
 impl fetchpool::Observer for Waits {
     fn connected(
         &self,
@@ -161,7 +151,6 @@ impl fetchpool::Observer for Waits {
     }
 }
 
-#[cfg(feature = "tls")]
 #[test]
 fn a_proxy_that_resets_the_connection_is_told_as_such() {
     let (error, _) = ask(Script::new().request_but_one_byte().close());
@@ -169,7 +158,6 @@ fn a_proxy_that_resets_the_connection_is_told_as_such() {
     assert_eq!(error.fault(), Fault::Network);
 }
 
-#[cfg(feature = "tls")]
 #[test]
 fn a_tunnel_that_leads_nowhere_is_told_with_the_proxy() {
     let proxy = Script::new().reply("HTTP/1.1 200 OK\r\n\r\n").close().serve();
