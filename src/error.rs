@@ -1,6 +1,7 @@
 //! FLOOR 2: one error type for every way in which a job can fail.
 
 mod attempt;
+mod convert;
 mod kind;
 mod local;
 mod proxy;
@@ -15,10 +16,7 @@ use std::time::Duration;
 pub use self::attempt::Attempt;
 pub use self::kind::{ErrorKind, Fault, Phase};
 use crate::catch::Panicked;
-use crate::message::{
-    Clock, Hop, InvalidHeader, InvalidMethod, InvalidUrl, Response, Timings, one_line, redact,
-};
-use crate::wire::{Class, WireError};
+use crate::message::{Clock, Hop, Response, Timings, one_line, redact};
 
 /// Why a job has no response: what failed, in which phase, for which URL, and whose fault it was.
 ///
@@ -372,49 +370,6 @@ impl fmt::Debug for Error {
 impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-impl From<Error> for io::Error {
-    fn from(error: Error) -> Self {
-        let kind = match error.kind() {
-            ErrorKind::Timeout => Self::from(io::ErrorKind::TimedOut).kind(),
-            ErrorKind::Closed => io::ErrorKind::UnexpectedEof,
-            ErrorKind::InvalidUrl | ErrorKind::InvalidRequest => io::ErrorKind::InvalidInput,
-            ErrorKind::Protocol | ErrorKind::Decode => io::ErrorKind::InvalidData,
-            _ => io::ErrorKind::Other,
-        };
-        Self::new(kind, error)
-    }
-}
-
-impl From<InvalidUrl> for Error {
-    fn from(error: InvalidUrl) -> Self {
-        Self::new(ErrorKind::InvalidUrl, error.to_string()).during(Phase::Setup)
-    }
-}
-
-impl From<InvalidHeader> for Error {
-    fn from(error: InvalidHeader) -> Self {
-        Self::new(ErrorKind::InvalidRequest, error.to_string()).during(Phase::Setup)
-    }
-}
-
-impl From<InvalidMethod> for Error {
-    fn from(error: InvalidMethod) -> Self {
-        Self::new(ErrorKind::InvalidRequest, error.to_string()).during(Phase::Setup)
-    }
-}
-
-impl From<WireError> for Error {
-    fn from(error: WireError) -> Self {
-        let kind = match error.class() {
-            Class::Malformed => ErrorKind::Protocol,
-            Class::LimitReached => ErrorKind::TooLarge,
-            Class::Truncated => ErrorKind::Closed,
-            Class::BadRequest => ErrorKind::InvalidRequest,
-        };
-        Self::new(kind, error.to_string())
     }
 }
 
