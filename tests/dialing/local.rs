@@ -80,8 +80,6 @@ fn a_kept_connection_with_bytes_on_it_or_closed_is_not_used_again() {
 
 #[test]
 fn a_peer_that_speaks_before_it_was_asked_is_refused() {
-    let sent = Gate::new();
-    let server = Script::new().send(ok("unasked")).open(&sent).serve();
     let place = Place::new();
     // Without a porter in between: the bytes must be there when the connection is.
     let listener = UnixListener::bind(place.path()).unwrap();
@@ -97,7 +95,7 @@ fn a_peer_that_speaks_before_it_was_asked_is_refused() {
         assert_eq!(error.kind(), ErrorKind::Protocol, "{}", error.message());
         assert_eq!(error.phase(), Some(Phase::Sending));
     }
-    drop((speaking.join().unwrap(), server));
+    drop(speaking.join().unwrap());
 }
 
 #[test]
@@ -168,7 +166,8 @@ fn silence_is_ended_by_the_clocks() {
     let server = Script::new().deaf().repeat().serve();
     let door = Door::to(server.address());
     let limit = Duration::from_millis(150);
-    let set: [(Clock, fn(&mut SessionConfig, Duration)); 2] = [
+    type Set = fn(&mut SessionConfig, Duration);
+    let set: [(Clock, Set); 2] = [
         (Clock::FirstByte, |config, limit| config.first_byte_timeout = Some(limit)),
         (Clock::Request, |config, limit| config.timeout = Some(limit)),
     ];
