@@ -4,7 +4,7 @@ use fetchpool::{Auth, Request};
 
 use super::guard::{counts, refusal, trusting};
 use super::{session, shown, two};
-use crate::support::script::Script;
+use crate::support::script::{Recorded, Script, ok, redirect};
 
 const CHALLENGE: &str = "Digest realm=r, nonce=n, qop=auth";
 
@@ -33,25 +33,35 @@ fn a_challenge_of_another_origin_is_never_answered() {
 
 #[test]
 fn what_one_origin_asked_for_is_not_given_to_another_nor_on_the_way_back() {
-    let home = Script::site(|request| match request.header("authorization") {
-        None => refusal(&[CHALLENGE]),
-        Some(_) => crate::support::script::ok("in"),
+    use std::sync::{Arc, Mutex};
+
+    let away = Arc::new(Mutex::new(String::new()));
+    let first = Script::site({
+        let away = Arc::clone(&away);
+        move |request| match request.target().as_str() {
+            "/back" => ok("back"),
+            _ if request.header("authorization").is_none() => refusal(&[CHALLENGE]),
+            _ => redirect(302, &away.lock().unwrap()),
+        }
     });
+    let home = first.url("/back");
+    let second = Script::site(move |_| redirect(302, &home));
+    *away.lock().unwrap() = second.url("/");
     let mut session = session(|config| {
         config.auth(auth());
     });
-    session.request(home.url("/")).unwrap();
-    let (first, second) = two(|_| refusal(&[CHALLENGE]));
-    session.request(first.url("/tour")).unwrap();
-    assert_eq!((shown(&first), shown(&second)), (vec![String::new(); 2], vec![String::new()]));
+    assert_eq!(session.request(first.url("/")).unwrap().text(), "back");
+    assert_eq!((counts(&first), shown(&second)), (vec![0, 1, 0], vec![String::new()]));
+    assert_eq!(session.request(first.url("/")).unwrap().text(), "back");
+    assert_eq!(counts(&first), [0, 1, 0, 2, 0], "for a job of its own it is known");
 }
 
 #[test]
 fn it_goes_along_within_the_origin_and_not_beyond() {
-    let leading = |request: &crate::support::script::Recorded| match request.target().as_str() {
+    let leading = |request: &Recorded| match request.target().as_str() {
         _ if request.header("authorization").is_none() => refusal(&[CHALLENGE]),
-        "/near" => crate::support::script::redirect(302, "/there"),
-        _ => crate::support::script::ok("in"),
+        "/near" => redirect(302, "/there"),
+        _ => ok("in"),
     };
     let server = Script::site(leading);
     let mut session = session(|config| {
