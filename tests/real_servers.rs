@@ -17,6 +17,9 @@
 mod codings;
 #[path = "real_servers/control.rs"]
 mod control;
+#[cfg(feature = "cookies")]
+#[path = "real_servers/cookies.rs"]
+mod cookies;
 #[path = "real_servers/http_server.rs"]
 mod http_server;
 #[path = "real_servers/httpbin.rs"]
@@ -31,3 +34,5 @@ mod node;
 mod s_server;
 #[path = "real_servers/support.rs"]
 mod support;
+#[path = "real_servers/uploads.rs"]
+mod uploads;

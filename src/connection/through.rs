@@ -133,7 +133,7 @@ impl Connection {
             timings,
             peer,
             tls: None,
-            received: Received::default(),
+            received: Received::in_memory(&body),
             body,
         };
         Err(refusal(proxy, &format!("a tunnel to {authority}"), response))

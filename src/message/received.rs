@@ -17,6 +17,13 @@ pub(crate) struct Received {
     pub(crate) handed_over: bool,
 }
 
+impl Received {
+    /// A whole body in memory.
+    pub(crate) fn in_memory(body: &[u8]) -> Self {
+        Self { len: u64::try_from(body.len()).unwrap_or(u64::MAX), ..Self::default() }
+    }
+}
+
 impl Response {
     /// How many bytes of body came, content codings undone, wherever they went: to memory, a file,
     /// a writer, a function, or nowhere (then as they came). Of a download that was resumed, those

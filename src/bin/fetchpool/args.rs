@@ -1,5 +1,6 @@
 //! The options, and what each of their values may be.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,7 +50,42 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) insecure: bool,
 
-    /// Longest body, decoded; a longer one is `too_large` [default: 64 MiB]
+    /// Show servers that ask for one the certificate of this file, which may hold the key as well
+    #[arg(long, value_name = "PEM")]
+    pub(crate) cert: Option<PathBuf>,
+
+    /// The key of --cert
+    #[arg(long, value_name = "PEM", requires = "cert")]
+    pub(crate) key: Option<PathBuf>,
+
+    /// Go through this proxy: http://, https://, socks5:// (names are looked up here) or socks5h://
+    /// (names are looked up there), each with [USER:PASSWORD@]HOST[:PORT]
+    #[arg(long, value_name = "URL", conflicts_with = "proxy_from_env")]
+    pub(crate) proxy: Option<String>,
+
+    /// Take the proxies from http_proxy, HTTPS_PROXY, ALL_PROXY and NO_PROXY
+    #[arg(long)]
+    pub(crate) proxy_from_env: bool,
+
+    /// Connect to ADDR for HOST and PORT, without a look-up; may be repeated
+    #[arg(long, value_name = "HOST:PORT:ADDR[,ADDR]", value_parser = resolve)]
+    pub(crate) resolve: Vec<Resolve>,
+
+    /// Send every request over this Unix domain socket; its URL still says host and path
+    #[cfg(unix)]
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["proxy", "proxy_from_env"])]
+    pub(crate) unix_socket: Option<PathBuf>,
+
+    /// Keep the cookies that servers set, and send them back; all threads share them
+    #[arg(long)]
+    pub(crate) cookies: bool,
+
+    /// POST each URL with this file as the field NAME of a form (multipart/form-data); may be
+    /// repeated. A JSON object says for itself what it sends
+    #[arg(long, value_name = "NAME=FILE", value_parser = form_file)]
+    pub(crate) form_file: Vec<FormFile>,
+
+    /// Longest body, decoded; a longer one is `too_large` [default: 64 MiB, with --output 16 GiB]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_body: Option<u64>,
 
@@ -91,6 +127,11 @@ pub(crate) struct Args {
     #[arg(long, value_name = "DIR")]
     pub(crate) output: Option<PathBuf>,
 
+    /// Keep what came of a body that broke off, and go on from there when it is fetched into DIR
+    /// again, by a retry or another run, if the server allows it
+    #[arg(long, requires = "output", conflicts_with = "body")]
+    pub(crate) range_resume: bool,
+
     /// Put the body into each line of JSON
     #[arg(long)]
     pub(crate) body: bool,
@@ -119,6 +160,47 @@ Ctrl-C, SIGTERM and SIGHUP cancel what runs, and answer every line that was read
 the program at once.
 
 Exit status: 0 all requests got a response (a 404 is one), 1 some failed, 2 usage, 130 cancelled.";
+
+/// What `--resolve` says of one host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Resolve {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) addresses: Vec<IpAddr>,
+}
+
+/// `HOST:PORT:ADDR[,ADDR]`; an IPv6 address may stand in brackets, as the host that it cannot be
+/// without.
+fn resolve(text: &str) -> Result<Resolve, String> {
+    let (host, rest) = text.split_once(':').ok_or("there is no port")?;
+    let (port, addresses) = rest.split_once(':').ok_or("there is no address")?;
+    if host.is_empty() {
+        return Err("there is no host".into());
+    }
+    let port = port.parse().map_err(|_| format!("{port:?} is no port"))?;
+    let address = |text: &str| {
+        let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+        bare.parse().map_err(|_| format!("{text:?} is no IP address"))
+    };
+    let addresses = addresses.split(',').map(address).collect::<Result<_, _>>()?;
+    Ok(Resolve { host: host.to_owned(), port, addresses })
+}
+
+/// A field of a form that is a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FormFile {
+    pub(crate) name: String,
+    pub(crate) path: PathBuf,
+}
+
+fn form_file(text: &str) -> Result<FormFile, String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => {
+            Ok(FormFile { name: name.to_owned(), path: path.into() })
+        }
+        _ => Err("not NAME=FILE".into()),
+    }
+}
 
 /// A time in seconds; one that is too long for the clock is as long as can be.
 fn seconds(text: &str) -> Result<Duration, String> {
@@ -182,6 +264,28 @@ mod tests {
         assert_eq!(rate("0.5"), Ok(0.5));
         for bad in ["0", "-1", "inf", "NaN", "x"] {
             assert!(rate(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_resolved_host_has_a_port_and_addresses() {
+        let read = resolve("Example.test:443:127.0.0.1,[::1],::2").unwrap();
+        assert_eq!((read.host.as_str(), read.port), ("Example.test", 443));
+        let addresses: Vec<String> = read.addresses.iter().map(ToString::to_string).collect();
+        assert_eq!(addresses, ["127.0.0.1", "::1", "::2"]);
+        for bad in
+            ["", "h", "h:1", ":1:127.0.0.1", "h:x:127.0.0.1", "h:1:", "h:1:host", "h:70000:::1"]
+        {
+            assert!(resolve(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_a_form_has_a_name_and_a_path() {
+        let read = form_file("a=b=c").unwrap();
+        assert_eq!((read.name.as_str(), read.path.to_str()), ("a", Some("b=c")));
+        for bad in ["", "a", "=b", "a="] {
+            assert!(form_file(bad).is_err(), "{bad}");
         }
     }
 

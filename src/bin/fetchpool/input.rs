@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read as _};
 use std::path::Path;
 
-use fetchpool::Request;
+use fetchpool::{Multipart, Request};
 use serde_json::Value;
 
 use crate::Usage;
@@ -21,8 +21,16 @@ pub(crate) struct Ticket {
 }
 
 /// A request for a URL of the command line.
-pub(crate) fn from_argument(index: u64, url: &str) -> Request {
-    Request::get(url).tag(Ticket { id: Value::Null, index })
+pub(crate) fn from_argument(index: u64, url: &str, form: Option<&Multipart>) -> Request {
+    from_url(url, form).tag(Ticket { id: Value::Null, index })
+}
+
+/// A URL alone is a GET, or sends the form that there is for all.
+fn from_url(url: &str, form: Option<&Multipart>) -> Request {
+    match form {
+        Some(form) => Request::post(url).multipart(form.clone()),
+        None => Request::get(url),
+    }
 }
 
 /// Opens FILE, or stdin for `-`.
@@ -40,7 +48,12 @@ pub(crate) fn open(path: &Path) -> Result<Box<dyn BufRead + Send>, Usage> {
 }
 
 /// Feeds every line that is not blank, until the input ends or the feed is stopped.
-pub(crate) fn read(mut input: impl BufRead, feed: &Feed, first_index: u64) {
+pub(crate) fn read(
+    mut input: impl BufRead,
+    feed: &Feed,
+    first_index: u64,
+    form: Option<&Multipart>,
+) {
     let mut index = first_index;
     let fault = loop {
         let line = match next_line(&mut input, LINE_BYTES) {
@@ -59,7 +72,7 @@ pub(crate) fn read(mut input: impl BufRead, feed: &Feed, first_index: u64) {
         let (id, request) = match line.map(<[u8]>::trim_ascii) {
             Some([]) => continue,
             _ if !feed.begin() => return,
-            Some(line) => from_line(line),
+            Some(line) => from_line(line, form),
             None => (Value::Null, Request::invalid("the line is longer than 64 MiB")),
         };
         if !feed.push(request.tag(Ticket { id, index })) {
@@ -86,7 +99,7 @@ fn next_line(input: &mut impl BufRead, limit: u64) -> io::Result<Option<Option<V
 }
 
 /// A line that is not blank, as an id and a request.
-fn from_line(line: &[u8]) -> (Value, Request) {
+fn from_line(line: &[u8], form: Option<&Multipart>) -> (Value, Request) {
     let unreadable = |why: String| (Value::Null, Request::invalid(why));
     let Ok(text) = std::str::from_utf8(line) else {
         return unreadable("the line is not UTF-8".into());
@@ -101,7 +114,7 @@ fn from_line(line: &[u8]) -> (Value, Request) {
         Err(error) if text.starts_with(['{', '[', '"']) => {
             unreadable(format!("the line is not JSON: {error}"))
         }
-        Err(_) => (Value::Null, Request::get(text)),
+        Err(_) => (Value::Null, from_url(text, form)),
     }
 }
 
@@ -124,7 +137,7 @@ mod tests {
 
     fn read_all(input: &[u8]) -> Vec<(u64, Value, String)> {
         let feed = Arc::new(Feed::new([]));
-        read(input, &feed, 5);
+        read(input, &feed, 5, None);
         let told = |request: Request| {
             let Ticket { id, index } = request.tag_ref().expect("every line has a ticket");
             (*index, id.clone(), format!("{} {}", request.method(), request.url()))

@@ -20,7 +20,8 @@ use crate::{Status, Usage, complain, input, settings};
 /// Fetches what the arguments and the input say.
 pub(crate) fn run(args: &Args) -> Result<Status, Usage> {
     let pool = settings::pool(args)?;
-    let store = args.output.as_deref().map(Store::open).transpose()?;
+    let store = args.output.as_deref().map(|folder| Store::open(folder, args.range_resume));
+    let store = store.transpose()?;
     let feed = start_feed(args)?;
 
     let mut unsaved = false;
@@ -31,17 +32,19 @@ pub(crate) fn run(args: &Args) -> Result<Status, Usage> {
             unsaved = true;
         }
     };
+    // A body that is printed as well has to be in memory.
+    let streamed = store.as_ref().filter(|_| !args.body);
     let stdout = io::stdout();
     let status = if args.jsonl || !stdout.is_terminal() {
         let mut jsonl = Jsonl::new(stdout.lock(), args.body);
-        drive(pool, args, &feed, |finished| {
+        drive(pool, args, &feed, streamed, |finished| {
             save(finished);
             jsonl.print(finished)
         })?
     } else {
         let total = args.input.is_none().then_some(args.urls.len() as u64);
         let mut terminal = Terminal::new(stdout, total);
-        let status = drive(pool, args, &feed, |finished| {
+        let status = drive(pool, args, &feed, streamed, |finished| {
             save(finished);
             terminal.print(finished)
         })?;
@@ -54,7 +57,12 @@ pub(crate) fn run(args: &Args) -> Result<Status, Usage> {
 /// The requests of the arguments, and a thread that reads the others.
 fn start_feed(args: &Args) -> Result<Arc<Feed>, Usage> {
     let input = args.input.as_deref().map(input::open).transpose()?;
-    let arguments = args.urls.iter().zip(0..).map(|(url, index)| input::from_argument(index, url));
+    let form = settings::form(args);
+    let arguments = args
+        .urls
+        .iter()
+        .zip(0..)
+        .map(|(url, index)| input::from_argument(index, url, form.as_ref()));
     let feed = Arc::new(Feed::new(arguments));
     match input {
         None => feed.close(None),
@@ -63,14 +71,15 @@ fn start_feed(args: &Args) -> Result<Arc<Feed>, Usage> {
             // Nobody joins it: it may be waiting for a stdin that never ends.
             thread::Builder::new()
                 .name("fetchpool-input".into())
-                .spawn(move || input::read(input, &feed, next_index))
+                .spawn(move || input::read(input, &feed, next_index, form.as_ref()))
                 .map_err(|error| Usage(format!("no thread for the input: {error}")))?;
         }
     }
     Ok(feed)
 }
 
-/// Runs the feed through a pool, and gives each result to `print` when it is ready.
+/// Runs the feed through a pool, and gives each result to `print` when it is ready. Bodies go to
+/// the store, if there is one.
 ///
 /// Ends when the feed is closed and drained, when a signal, a failure or the deadline says so, or
 /// when `print` fails: quietly if its reader has gone away, for that reader has what it wanted.
@@ -78,11 +87,17 @@ pub(crate) fn drive(
     pool: PoolBuilder,
     args: &Args,
     feed: &Arc<Feed>,
+    store: Option<&Store>,
     mut print: impl FnMut(&Finished<'_>) -> io::Result<()>,
 ) -> Result<Status, Usage> {
     let started = Instant::now();
     let interrupt = Interrupt::catch(feed)?;
-    let pool = pool.job_queue(Arc::clone(feed).jobs()).cancel_token(interrupt.token()).build();
+    let store = store.cloned();
+    let jobs = Arc::clone(feed).jobs().map(move |request| match &store {
+        Some(store) => store.receive(request),
+        None => request,
+    });
+    let pool = pool.job_queue(jobs).cancel_token(interrupt.token()).build();
     let pool = pool.map_err(|error| settings::refused(&error))?;
 
     let mut failed = false;

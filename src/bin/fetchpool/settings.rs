@@ -1,12 +1,16 @@
 //! From options to a pool.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use fetchpool::{Error, LowSpeed, OnError, PoolBuilder, RetryPolicy, Session, SessionConfig};
+use fetchpool::{
+    CookieJar, Error, LowSpeed, Multipart, OnError, PoolBuilder, RetryPolicy, Session,
+    SessionConfig,
+};
 
 use crate::Usage;
-use crate::args::{Args, header};
+use crate::args::{Args, FormFile, Resolve, header};
 
 /// A pool with the options' settings, still without jobs.
 pub(crate) fn pool(args: &Args) -> Result<PoolBuilder, Usage> {
@@ -55,19 +59,52 @@ fn session(args: &Args) -> Result<SessionConfig, Usage> {
     }
     if let Some(bytes) = args.max_body {
         config.limits.body_bytes = bytes;
+        config.limits.sink_bytes = bytes;
     }
     if let Some(redirects) = args.max_redirects {
         config.limits.redirects = redirects;
     }
     config.keep_alive = !args.no_keepalive;
+    if let Some(cert) = &args.cert {
+        config.tls.client_cert_files(cert, args.key.as_ref().unwrap_or(cert));
+    }
+    if args.cookies {
+        config.cookie_jar(&CookieJar::new());
+    }
+    way(args, &mut config);
     headers(args, &mut config)?;
-    match (Session::new(config.clone()), &args.ca_file) {
+    match (Session::new(config.clone()), args.ca_file.as_ref().filter(|_| args.cert.is_none())) {
         (Ok(_), _) => Ok(config),
         (Err(error), Some(path)) if error.is_tls() => {
             Err(Usage(format!("--ca-file {}: {}", path.display(), error.message())))
         }
         (Err(error), _) => Err(refused(&error)),
     }
+}
+
+/// Where connections go, if not to where the URL says.
+fn way(args: &Args, config: &mut SessionConfig) {
+    if let Some(proxy) = &args.proxy {
+        config.proxy(proxy.as_str());
+    }
+    if args.proxy_from_env {
+        config.proxy_from_env();
+    }
+    for Resolve { host, port, addresses } in &args.resolve {
+        let addresses = addresses.iter().map(|address| SocketAddr::new(*address, *port));
+        config.resolve(host, *port, addresses);
+    }
+    #[cfg(unix)]
+    {
+        config.unix_socket.clone_from(&args.unix_socket);
+    }
+}
+
+/// The form of `--form-file`, if there is one.
+pub(crate) fn form(args: &Args) -> Option<Multipart> {
+    let files = &args.form_file;
+    let with = |form: Multipart, file: &FormFile| form.file(&file.name, &file.path);
+    (!files.is_empty()).then(|| files.iter().fold(Multipart::new(), with))
 }
 
 /// The first of a name replaces the default one, more of it repeat the field.

@@ -5,30 +5,56 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process;
 
+use fetchpool::{Receive, Request};
+
 use crate::Usage;
 use crate::finished::Finished;
+use crate::input::Ticket;
 
 /// A folder for bodies.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Store {
     folder: PathBuf,
+    /// What came of a body that broke off is kept, to go on from there.
+    resumes: bool,
 }
 
 impl Store {
     /// The folder, made if need be.
-    pub(crate) fn open(folder: &Path) -> Result<Self, Usage> {
+    pub(crate) fn open(folder: &Path, resumes: bool) -> Result<Self, Usage> {
         fs::create_dir_all(folder)
             .map_err(|error| Usage(format!("--output {}: {error}", folder.display())))?;
-        Ok(Self { folder: folder.to_owned() })
+        Ok(Self { folder: folder.to_owned(), resumes })
     }
 
-    /// Writes the body of a response; what failed has none.
+    /// The request, whose body goes to its file as it comes, and is never in memory.
+    pub(crate) fn receive(&self, request: Request) -> Request {
+        let Some(index) = request.tag_ref().map(|ticket: &Ticket| ticket.index) else {
+            return request;
+        };
+        // What stands before the last `@` may be a password, with slashes in it.
+        let name = match request.url().contains('@') {
+            true => name(index, &request.redacted_url()),
+            false => name(index, request.url()),
+        };
+        let path = self.folder.join(name);
+        request.receive(match self.resumes {
+            true => Receive::resumable_file(path),
+            false => Receive::file(path),
+        })
+    }
+
+    /// Writes the body of a response that has none of its own there yet: that of a 404, say, or one
+    /// that is printed as well. What failed has none.
     ///
     /// It is written under another name and renamed when it is whole: who finds the file finds
     /// all of it. The rename takes the place of a file or a link of that name, and never follows
     /// the link.
     pub(crate) fn save(&self, finished: &Finished<'_>) -> Result<(), String> {
         let Ok(response) = &finished.result else { return Ok(()) };
+        if response.saved_to().is_some() {
+            return Ok(());
+        }
         let path = self.folder.join(name(finished.index, &finished.url));
         let part = self.folder.join(format!(".{:06}.{}.part", finished.index, process::id()));
         let written = write_new(&part, response.bytes()).and_then(|()| fs::rename(&part, &path));

@@ -36,14 +36,14 @@ pub(crate) fn run(args: &Args) -> Result<Status, Usage> {
     let mut out = io::stdout();
     let status = if args.jsonl {
         let mut jsonl = Jsonl::new(out.lock(), args.body);
-        run::drive(pool, args, &feed, |finished| {
+        run::drive(pool, args, &feed, None, |finished| {
             report.record(finished, judge(finished));
             jsonl.print(finished)
         })?
     } else {
         let _ = writeln!(out, "\n  {}\n", server.introduce(JOBS, threads));
         let progress = Progress::new(Some(JOBS));
-        let status = run::drive(pool, args, &feed, |finished| {
+        let status = run::drive(pool, args, &feed, None, |finished| {
             progress.step(finished.result.is_ok());
             report.record(finished, judge(finished));
             Ok(())
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> Result<Status, Usage> {
 }
 
 fn job(server: &Server, index: u64) -> Request {
-    input::from_argument(index, &server.url(&Route::of(index).path(index)))
+    input::from_argument(index, &server.url(&Route::of(index).path(index)), None)
 }
 
 /// What is wrong with a result, if anything is.
