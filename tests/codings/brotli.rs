@@ -117,6 +117,16 @@ fn what_comes_later_does_not_make_up_for_a_ratio_that_was_exceeded() {
     assert!(decode_at("br", &early, 1 << 30, 100).is_ok());
 }
 
+/// Too much for the first 1024 bytes, and not for those that come together with the last of them.
+#[test]
+fn the_ratio_is_looked_at_in_the_same_places_however_the_body_is_cut() {
+    let start = |nothing| Brotli::new().nothing(nothing).run(0, 3 * MIB / 2);
+    let start = start(1010 - start(500).cut().len() + 500);
+    let body = start.nothing(5000).end();
+    assert_eq!(decode_at("br", &body, 1 << 30, 1000), Err(ErrorKind::TooLarge));
+    assert!(decode_at("br", &body, 1 << 30, 1600).is_ok());
+}
+
 #[test]
 fn a_mebibyte_comes_out_at_any_ratio_and_not_one_byte_more() {
     assert!(decode_at("br", &Brotli::new().run(0, MIB).end(), 1 << 30, 1).is_ok());
