@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use super::*;
 use fetchpool::{CancelToken, ErrorKind, Fault, Phase};
-use support::script::{Gate, ok, reply};
+#[cfg(feature = "gzip")]
+use support::script::reply;
+use support::script::{Gate, ok};
 
 fn to_file(server: &Server, path: impl AsRef<Path>) -> Request {
     Request::get(server.url("/")).receive(Receive::file(path))

@@ -2,6 +2,7 @@
 
 use super::*;
 use fetchpool::{ErrorKind, Fault};
+#[cfg(feature = "gzip")]
 use support::script::reply;
 
 /// What is tried with each place: whether a body passes with these limits, and the limit that is

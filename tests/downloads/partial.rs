@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use super::*;
 use fetchpool::{CancelToken, ErrorKind};
-use support::script::{Gate, ok, reply};
+#[cfg(feature = "gzip")]
+use support::script::reply;
+use support::script::{Gate, ok};
 
 #[test]
 fn a_body_that_is_cut_off_carries_what_arrived() {

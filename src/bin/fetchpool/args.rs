@@ -63,7 +63,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "URL", conflicts_with = "proxy_from_env")]
     pub(crate) proxy: Option<String>,
 
-    /// Take the proxies from http_proxy, HTTPS_PROXY, ALL_PROXY and NO_PROXY
+    /// Take the proxies from `http_proxy`, `HTTPS_PROXY`, `ALL_PROXY` and `NO_PROXY`
     #[arg(long)]
     pub(crate) proxy_from_env: bool,
 
