@@ -99,7 +99,10 @@
 //! - **Addresses can be kept out**: an [`AddressPolicy`] is asked about the address itself, on every
 //!   hop; [`PublicOnly`](AddressPolicy::PublicOnly) keeps a list of URLs out of one's own network.
 //! - **Credentials stay home**: they are not carried over a redirect to another origin, and not
-//!   shown in any message.
+//!   shown in any message; those of a [`Proxy`] go to it alone.
+//! - **Bodies are streams where you want it**: out of a file or a reader ([`Body`]), into a file, a
+//!   writer or a function ([`Receive`]), and then in constant memory.
+//! - **Errors keep what was learned**: each [`Attempt`], the redirects before, and what had arrived.
 //! - **No `unsafe`** in this crate, and no panic on any input.
 //!
 //! # What it does not do
@@ -112,7 +115,9 @@
 //! On by default: `tls` (rustls with ring and webpki-roots), `gzip` (gzip and deflate bodies),
 //! `zlib-rs` (decodes twice as fast). Off: `aws-lc-rs` (instead of ring, where `tls` is off),
 //! `tls-no-provider` (rustls with a provider that the program installs), `json`, `charset` (text
-//! by its declared charset), `log` (debug lines), `cli` (the command line).
+//! by its declared charset), `cookies` (kept and sent back, where a session asks), `public-suffix`
+//! (Mozilla's list compiled in, for cookies), `digest` (Digest authentication), `brotli` and `zstd`
+//! (bodies coded so), `log` (debug lines), `cli` (the command line).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// What is promised about security, without the two about proxies and cookies, which there are not
-/// yet.
-const PROMISES: [&str; 10] = ["S1", "S2", "S4", "S6", "S7", "S8", "S9", "S10", "S11", "S12"];
+/// What is promised about security.
+const PROMISES: [&str; 12] =
+    ["S1", "S2", "S3", "S4", "S5", "S6", "S7", "S8", "S9", "S10", "S11", "S12"];
 /// Limits that are not in [`fetchpool::Limits`].
 const OTHER_LIMITS: [&str; 5] =
     ["timeout", "connect_timeout", "idle_timeout", "max_idle_connections", "retry"];
