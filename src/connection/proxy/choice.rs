@@ -3,7 +3,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::env;
 use super::no_proxy::NoProxy;
 use super::setting::Proxy;
 use crate::catch::catch;
@@ -45,18 +44,6 @@ impl Proxies {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// The proxies that the environment names, as it is now: `http_proxy` for `http` URLs,
-    /// `https_proxy` for `https` URLs, `all_proxy` where there is no such, and `no_proxy`.
-    ///
-    /// Small letters come before capital ones, and an empty variable counts as none, as curl has it.
-    /// `HTTP_PROXY` is not looked at where there is a `REQUEST_METHOD`: in a CGI program it is a
-    /// field of somebody's request. A value that cannot be read is the error of each request that
-    /// would use it.
-    #[must_use]
-    pub fn from_env() -> Self {
-        env::from_env()
     }
 
     /// Uses this proxy for every URL.

@@ -3,14 +3,23 @@
 use super::choice::Proxies;
 use super::setting::Proxy;
 
-/// Reads the variables of this process, now.
-pub(super) fn from_env() -> Proxies {
-    // A value that is no text is no URL either: it is kept as far as it is text, and told of.
-    from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+impl Proxies {
+    /// The proxies that the environment names, as it is now: `http_proxy` for `http` URLs,
+    /// `https_proxy` for `https` URLs, `all_proxy` where there is no such, and `no_proxy`.
+    ///
+    /// Small letters come before capital ones, and an empty variable counts as none, as curl has it.
+    /// `HTTP_PROXY` is not looked at where there is a `REQUEST_METHOD`: in a CGI program it is a
+    /// field of somebody's request. A value that cannot be read is the error of each request that
+    /// would use it.
+    #[must_use]
+    pub fn from_env() -> Self {
+        // A value that is no text is no URL either: it is kept as far as it is text, and told of.
+        from_lookup(|name| std::env::var_os(name).map(|value| value.to_string_lossy().into_owned()))
+    }
 }
 
-/// The same, by whoever knows the variables.
-pub(super) fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Proxies {
+/// The proxies, by whoever knows the variables.
+fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Proxies {
     // An empty variable is as good as none, as for curl and Go.
     let variable = |name: &'static str| {
         let value = lookup(name)?;
