@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fetchpool::{Auth, ErrorKind, Pool, Request, Response, SessionConfig};
+use fetchpool::{Auth, Body, ErrorKind, Multipart, Part, Pool, Request, Response, SessionConfig};
 use serde_json::{Value, json};
 
 use super::support::{fail, fetch, open, response, session, setting};
@@ -45,6 +45,27 @@ fn a_requests_header_replaces_the_sessions() {
     let second = json(&session.request(second).expect("a response"));
     assert_eq!(second["headers"]["X-Mine"], "request");
     assert_eq!(second["headers"].get("Accept"), None);
+}
+
+#[test]
+#[ignore = "needs real servers: .ci/run starts them"]
+fn a_form_with_files_is_read_as_it_was_meant() {
+    let form = || {
+        Multipart::new()
+            .text("title", "At the \"sea\"\r\n--x")
+            .part("note", Part::new("one\ntwo").file_name("a \"b\".txt").content_type("text/plain"))
+    };
+    let reader =
+        Part::new(Body::reader_fn(|| Ok("of a reader".as_bytes()))).file_name("reader.bin");
+    // With a length, and in chunks.
+    for form in [form(), form().part("more", reader)] {
+        let seen = json(&fetch(Request::post(url("/post")).multipart(form)));
+        assert_eq!(seen["form"], json!({ "title": "At the \"sea\"\r\n--x" }));
+        assert_eq!(seen["files"]["note"], "one\ntwo");
+        if seen["headers"].get("Content-Length").is_none() {
+            assert_eq!(seen["files"]["more"], "of a reader");
+        }
+    }
 }
 
 #[test]
