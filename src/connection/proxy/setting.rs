@@ -122,8 +122,22 @@ impl Proxy {
         self
     }
 
-    /// What is wrong with it, if anything is.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    /// Says at once what is wrong with it, if anything is, and not only when it is used.
+    ///
+    /// # Errors
+    ///
+    /// Kind [`InvalidRequest`](ErrorKind::InvalidRequest), as the requests through it would have it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetchpool::Proxy;
+    ///
+    /// assert!(Proxy::new("socks5h://ada:s3cret@proxy.example").check().is_ok());
+    /// let error = Proxy::new("socks4://ada:s3cret@proxy.example").check().unwrap_err();
+    /// assert!(!error.to_string().contains("s3cret"));
+    /// ```
+    pub fn check(&self) -> Result<(), Error> {
         let fault = match &self.0.place {
             Err(fault) => Some(fault.clone()),
             Ok(place) => self
