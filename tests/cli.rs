@@ -308,8 +308,7 @@ fn what_cannot_be_begun_is_a_usage_error_and_sends_nothing() {
         &[][..],
         &["--threads", "4"],
         &["--no-such-option", &url],
-        &["--proxy", "http://h/", &url],
-        &["--cookies", &url],
+        &["--proxy", "ftp://h/", &url],
         &["--threads", "0", &url],
         &["--timeout", "0", &url],
         &["--timeout", "-1", &url],
@@ -457,16 +456,40 @@ fn output_writes_each_body_to_a_file_of_its_own_in_the_folder() {
 }
 
 #[test]
-fn a_body_that_cannot_be_written_fails_the_run_and_not_the_line() {
+fn a_body_that_cannot_be_written_is_the_failure_of_its_line_and_the_others_go_on() {
     let server = Server::start(|_| reply("200 OK", "", b"x"));
     let folder = Folder::new("unwritable");
     fs::create_dir_all(folder.0.join("000000-a").join("in the way")).unwrap();
     let output = folder.0.to_str().unwrap();
     let ran = fetchpool(&["--output", output, &server.url("/a"), &server.url("/b")], b"");
-    assert_eq!((ran.lines.len(), ran.status), (2, 1));
-    assert!(ran.lines.iter().all(|line| line["ok"] == true), "{}", ran.stdout);
-    assert!(ran.stderr.contains("000000-a"), "{}", ran.stderr);
+    assert_eq!((ran.lines.len(), ran.status, ran.stderr.as_str()), (2, 1, ""));
+    let lines = ran.in_order();
+    assert_eq!((&lines[0]["error"]["kind"], &lines[1]["status"]), (&json!("io"), &json!(200)));
+    let message = lines[0]["error"]["message"].to_string();
+    assert!(message.contains("000000-a"), "{message}");
     assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "nothing half-written is left");
+}
+
+#[test]
+fn a_body_that_was_in_memory_and_cannot_be_written_fails_the_run_and_not_the_line() {
+    let server = Server::start(|request| match request.path.as_str() {
+        "/gone" => reply("404 Not Found", "", b"x"),
+        _ => reply("200 OK", "", b"x"),
+    });
+    for arguments in [&["--body", "/a"][..], &["/gone"]] {
+        let (path, options) = arguments.split_last().unwrap();
+        let folder = Folder::new("unwritable-memory");
+        let name = format!("000000-{}", path.trim_start_matches('/'));
+        fs::create_dir_all(folder.0.join(&name).join("in the way")).unwrap();
+        let output = ["--output", folder.0.to_str().unwrap()];
+        let urls = [server.url(path), server.url("/b")];
+        let urls = urls.each_ref().map(String::as_str);
+        let ran = fetchpool(&[options, &output, &urls].concat(), b"");
+        assert_eq!((ran.lines.len(), ran.status), (2, 1));
+        assert!(ran.lines.iter().all(|line| line["ok"] == true), "{}", ran.stdout);
+        assert!(ran.stderr.contains(&name), "{}", ran.stderr);
+        assert_eq!(fs::read_dir(&folder.0).unwrap().count(), 2, "nothing half-written is left");
+    }
 }
 
 #[test]

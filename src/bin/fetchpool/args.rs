@@ -85,7 +85,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME=FILE", value_parser = form_file)]
     pub(crate) form_file: Vec<FormFile>,
 
-    /// Longest body, decoded; a longer one is `too_large` [default: 64 MiB, with --output 16 GiB]
+    /// Longest body, decoded; a longer one is `too_large` [default: 64 MiB, and 16 GiB for what
+    /// --output writes as it comes]
     #[arg(long, value_name = "BYTES")]
     pub(crate) max_body: Option<u64>,
 
@@ -141,7 +142,7 @@ pub(crate) struct Args {
     pub(crate) jsonl: bool,
 
     /// Start a server on loopback, run a batch against it, and tell how it went
-    #[arg(long, conflicts_with_all = ["urls", "input", "output"])]
+    #[arg(long, conflicts_with_all = ["urls", "input", "output", "range_resume", "form_file"])]
     pub(crate) demo: bool,
 }
 
@@ -176,6 +177,10 @@ fn resolve(text: &str) -> Result<Resolve, String> {
     let (port, addresses) = rest.split_once(':').ok_or("there is no address")?;
     if host.is_empty() {
         return Err("there is no host".into());
+    }
+    // To curl it says something: what looks as if it worked would go elsewhere.
+    if host.starts_with(['+', '-']) {
+        return Err("a host does not begin with + or -".into());
     }
     let port = port.parse().map_err(|_| format!("{port:?} is no port"))?;
     let address = |text: &str| {
@@ -273,9 +278,17 @@ mod tests {
         assert_eq!((read.host.as_str(), read.port), ("Example.test", 443));
         let addresses: Vec<String> = read.addresses.iter().map(ToString::to_string).collect();
         assert_eq!(addresses, ["127.0.0.1", "::1", "::2"]);
-        for bad in
-            ["", "h", "h:1", ":1:127.0.0.1", "h:x:127.0.0.1", "h:1:", "h:1:host", "h:70000:::1"]
-        {
+        for bad in [
+            "",
+            "h",
+            "h:1",
+            ":1:127.0.0.1",
+            "h:x:127.0.0.1",
+            "h:1:",
+            "h:1:host",
+            "h:70000:::1",
+            "+h:1:::1",
+        ] {
             assert!(resolve(bad).is_err(), "{bad}");
         }
     }

@@ -50,6 +50,11 @@ impl<'a> Finished<'a> {
         Self::new(request, 0, Err(Failure { kind, message: message.to_owned() }))
     }
 
+    /// The URL as it will be shown of a request that gets a response.
+    pub(crate) fn url_of(request: &'a Request) -> Cow<'a, str> {
+        without_userinfo(request, true)
+    }
+
     fn new(request: &'a Request, index: u64, result: Result<&'a Response, Failure>) -> Self {
         let parsed = result.as_ref().err().is_none_or(Failure::came_after_parsing);
         let ticket = request.tag_ref::<Ticket>();

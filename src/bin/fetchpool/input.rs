@@ -109,7 +109,8 @@ fn from_line(line: &[u8], form: Option<&Multipart>) -> (Value, Request) {
             let id = members.remove("id").unwrap_or_default();
             (id, Value::Object(members).into())
         }
-        // Text is a URL in quotes; the conversion has a word for everything else.
+        Ok(Value::String(url)) => (Value::Null, from_url(&url, form)),
+        // The conversion has a word for everything else.
         Ok(value) => (Value::Null, value.into()),
         Err(error) if text.starts_with(['{', '[', '"']) => {
             unreadable(format!("the line is not JSON: {error}"))

@@ -2,10 +2,11 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use fetchpool::{
-    CookieJar, Error, LowSpeed, Multipart, OnError, PoolBuilder, RetryPolicy, Session,
+    CookieJar, Error, LowSpeed, Multipart, OnError, PoolBuilder, Proxy, RetryPolicy, Session,
     SessionConfig,
 };
 
@@ -49,14 +50,6 @@ fn session(args: &Args) -> Result<SessionConfig, Usage> {
     if let Some(bytes_per_second) = args.low_speed {
         config.low_speed = Some(LowSpeed::new(bytes_per_second, LOW_SPEED_WINDOW));
     }
-    if let Some(path) = &args.ca_file {
-        let pem = fs::read(path)
-            .map_err(|error| Usage(format!("--ca-file {}: {error}", path.display())))?;
-        config.tls.webpki_roots(false).add_root_pem(pem);
-    }
-    if args.insecure {
-        config.tls.danger_accept_invalid_certs(true);
-    }
     if let Some(bytes) = args.max_body {
         config.limits.body_bytes = bytes;
         config.limits.sink_bytes = bytes;
@@ -65,27 +58,52 @@ fn session(args: &Args) -> Result<SessionConfig, Usage> {
         config.limits.redirects = redirects;
     }
     config.keep_alive = !args.no_keepalive;
-    if let Some(cert) = &args.cert {
-        config.tls.client_cert_files(cert, args.key.as_ref().unwrap_or(cert));
-    }
     if args.cookies {
         config.cookie_jar(&CookieJar::new());
     }
-    way(args, &mut config);
+    tls(args, &mut config)?;
+    way(args, &mut config)?;
     headers(args, &mut config)?;
-    match (Session::new(config.clone()), args.ca_file.as_ref().filter(|_| args.cert.is_none())) {
-        (Ok(_), _) => Ok(config),
-        (Err(error), Some(path)) if error.is_tls() => {
-            Err(Usage(format!("--ca-file {}: {}", path.display(), error.message())))
-        }
-        (Err(error), _) => Err(refused(&error)),
+    match Session::new(config.clone()) {
+        Ok(_) => Ok(config),
+        Err(error) => Err(refused(&error)),
     }
 }
 
+/// Whom to trust, and who we are. Files are read once, as one may be a pipe, and tried out by
+/// themselves, so that the complaint can name the one that is at fault.
+fn tls(args: &Args, config: &mut SessionConfig) -> Result<(), Usage> {
+    let read = |option: &str, path: &Path| {
+        fs::read(path).map_err(|error| Usage(format!("{option} {}: {error}", path.display())))
+    };
+    if args.insecure {
+        config.tls.danger_accept_invalid_certs(true);
+    }
+    if let Some(path) = &args.ca_file {
+        config.tls.webpki_roots(false).add_root_pem(read("--ca-file", path)?);
+        Session::new(config.clone())
+            .map_err(|error| Usage(format!("--ca-file {}: {}", path.display(), error.message())))?;
+    }
+    if let Some(path) = &args.cert {
+        let certificate = read("--cert", path)?;
+        let (key, with) = match &args.key {
+            Some(key) => (read("--key", key)?, format!(" --key {}", key.display())),
+            None => (certificate.clone(), String::new()),
+        };
+        config.tls.client_cert_pem(certificate, key);
+        Session::new(config.clone()).map_err(|error| {
+            Usage(format!("--cert {}{with}: {}", path.display(), error.message()))
+        })?;
+    }
+    Ok(())
+}
+
 /// Where connections go, if not to where the URL says.
-fn way(args: &Args, config: &mut SessionConfig) {
-    if let Some(proxy) = &args.proxy {
-        config.proxy(proxy.as_str());
+fn way(args: &Args, config: &mut SessionConfig) -> Result<(), Usage> {
+    if let Some(url) = &args.proxy {
+        let proxy = Proxy::new(url);
+        proxy.check().map_err(|error| Usage(format!("--proxy: {}", error.message())))?;
+        config.proxy(proxy);
     }
     if args.proxy_from_env {
         config.proxy_from_env();
@@ -98,6 +116,7 @@ fn way(args: &Args, config: &mut SessionConfig) {
     {
         config.unix_socket.clone_from(&args.unix_socket);
     }
+    Ok(())
 }
 
 /// The form of `--form-file`, if there is one.
@@ -115,6 +134,11 @@ fn headers(args: &Args, config: &mut SessionConfig) -> Result<(), Usage> {
     let given = given.map_err(|fault| Usage(format!("--header: {fault}")))?;
     let given = given.iter().map(|(name, value)| (name.as_str(), value.as_str()));
     let mut seen: Vec<&str> = Vec::new();
+    let is_range =
+        |name: &str| ["Range", "If-Range"].iter().any(|own| name.eq_ignore_ascii_case(own));
+    if args.range_resume && given.clone().any(|(name, _)| is_range(name)) {
+        return Err(Usage("--header: --range-resume itself says which range it wants".into()));
+    }
     for (name, value) in agent.chain(given) {
         let added = if seen.iter().any(|earlier| earlier.eq_ignore_ascii_case(name)) {
             config.headers.append(name, value)

@@ -32,13 +32,12 @@ impl Store {
         let Some(index) = request.tag_ref().map(|ticket: &Ticket| ticket.index) else {
             return request;
         };
-        // What stands before the last `@` may be a password, with slashes in it.
-        let name = match request.url().contains('@') {
-            true => name(index, &request.redacted_url()),
-            false => name(index, request.url()),
-        };
-        let path = self.folder.join(name);
-        request.receive(match self.resumes {
+        let path = self.folder.join(name(index, &Finished::url_of(&request)));
+        // Nothing else can be gone on with, and whoever asks for a range gets what was asked for.
+        let resumes = self.resumes
+            && request.method().as_str() == "GET"
+            && !["Range", "If-Range"].iter().any(|name| request.headers().contains(name));
+        request.receive(match resumes {
             true => Receive::resumable_file(path),
             false => Receive::file(path),
         })

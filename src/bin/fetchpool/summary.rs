@@ -36,7 +36,7 @@ impl Summary {
         match &finished.result {
             Ok(response) => {
                 *self.classes.entry(response.status() / 100).or_default() += 1;
-                self.bytes += response.bytes().len() as u64;
+                self.bytes += response.body_len();
                 self.latencies.record(response.elapsed());
             }
             Err(failure) => *self.kinds.entry(failure.kind.as_str()).or_default() += 1,

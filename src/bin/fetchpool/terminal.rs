@@ -56,7 +56,7 @@ fn line(style: Style, finished: &Finished<'_>) -> String {
                 _ => style.odd(&status),
             };
             let time = units::time(response.elapsed());
-            let size = units::bytes(response.bytes().len() as u64);
+            let size = units::bytes(response.body_len());
             let went = match response.history() {
                 [] => String::new(),
                 _ => style.faint(&format!(" -> {}", escape(response.url()))),
