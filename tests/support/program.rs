@@ -32,7 +32,20 @@ impl Ran {
 
 /// Runs the program to its end.
 pub(crate) fn fetchpool(arguments: &[&str], input: &[u8]) -> Ran {
-    let mut running = Running::start(arguments);
+    to_the_end(Running::start(arguments), input)
+}
+
+/// The same in an environment that has these of the variables of proxies, and no others.
+pub(crate) fn fetchpool_where(variables: &[(&str, &str)], arguments: &[&str]) -> Ran {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_fetchpool"));
+    for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "request_method"] {
+        command.env_remove(name).env_remove(name.to_uppercase());
+    }
+    command.envs(variables.iter().copied()).args(arguments);
+    to_the_end(Running::of(command), b"")
+}
+
+fn to_the_end(mut running: Running, input: &[u8]) -> Ran {
     let mut stdin = running.stdin.take().expect("a pipe");
     let input = input.to_vec();
     // A program that does not want its input may close it.

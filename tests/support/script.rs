@@ -56,7 +56,15 @@ impl Script {
     /// A server that answers every request of every connection by a function. A reply with
     /// `Connection: close`, or of HTTP/1.0, is followed by a close.
     pub(crate) fn site(answer: impl Fn(&Recorded) -> Vec<u8> + Send + Sync + 'static) -> Server {
-        Self::new().step(Step::Site(Arc::new(answer))).repeat().serve()
+        Self::new().site_from_here(answer)
+    }
+
+    /// The same from this connection on.
+    pub(crate) fn site_from_here(
+        self,
+        answer: impl Fn(&Recorded) -> Vec<u8> + Send + Sync + 'static,
+    ) -> Server {
+        self.step(Step::Site(Arc::new(answer))).repeat().serve()
     }
 
     /// Goes on with the script of the next connection.
