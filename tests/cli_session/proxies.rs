@@ -5,7 +5,7 @@ use super::support::farm::refused as nobody;
 use super::support::program::{Folder, Ran, fetchpool, fetchpool_where};
 use super::support::proxy::{ProxyServer, RunningProxy, basic};
 use super::support::script::{Script, ok};
-use super::support::tls::{Ca, TlsServer};
+use super::support::tls::{Ca, Identity, TlsServer};
 use super::{all_told, refused, told};
 
 const USER: &str = "ann-Qx7";
@@ -71,6 +71,23 @@ fn https_goes_through_a_tunnel_whose_proxy_gets_the_credentials() {
     assert_eq!(proxy.lines(), [format!("CONNECT {} HTTP/1.1", site.address())]);
     assert!(!site.requests()[0].head().contains("roxy-"), "{}", site.requests()[0].head());
     nothing_secret(&ran);
+}
+
+#[test]
+fn insecure_is_for_servers_and_not_for_the_proxy() {
+    let (ca, folder) = (Ca::new(), Folder::new("proxy-insecure"));
+    let ca_file = folder.file("ca.pem", ca.pem().as_bytes());
+    let site = TlsServer::start(Identity::self_signed());
+    let (known, unknown) = (
+        ProxyServer::https(ca.good()).start(),
+        ProxyServer::https(Identity::self_signed()).start(),
+    );
+    for (proxy, expected) in [(&known, "200"), (&unknown, "proxy")] {
+        let proxy = proxy.url("https");
+        let options = ["--insecure", "--ca-file", &ca_file, "--proxy", &proxy];
+        let ran = fetchpool(&[&options[..], &[&site.url("/")]].concat(), b"");
+        assert_eq!(all_told(&ran), [expected], "{}", ran.stdout);
+    }
 }
 
 #[test]

@@ -7,8 +7,8 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::support::program::{Folder, LIMIT, Running, fetchpool};
-use super::support::script::{Gate, Recorded, Script, Server, reply};
-use super::{all_told, names, path, pattern, read};
+use super::support::script::{Gate, Recorded, Script, Server, ok, reply};
+use super::{all_told, names, path, pattern, read, told};
 
 /// A server of one file that knows ranges, and cuts off its first answers behind so many bytes.
 fn archive(body: &[u8], cuts: &[usize]) -> Server {
@@ -169,43 +169,117 @@ fn what_cannot_be_gone_on_with_is_fetched_as_without_the_option() {
     assert_eq!(names(&folder), ["000000-post", "000001-own"]);
 }
 
+/// A server whose first answer stops half way until the gate is open, and is whole from then on.
+fn halting(body: &[u8], gate: &Gate) -> Server {
+    let mut half = reply("200 OK", "ETag: \"v1\"\r\n", body);
+    half.truncate(half.len() - body.len() / 2);
+    let whole = body.to_vec();
+    let first = Script::new().reply(&half).wait(gate).close();
+    first.accept().site_from_here(move |request| answer(request, &whole))
+}
+
+/// Waits until the body of a response has begun to come into the folder.
+fn wait_for_a_part(folder: &Folder) {
+    let began = Instant::now();
+    while !names(folder).iter().any(|name| name.ends_with(".part")) {
+        assert!(began.elapsed() < LIMIT, "nothing was begun");
+        std::thread::yield_now();
+    }
+}
+
+/// That the part is there for the next run, or else nothing is, and how that run ends.
+#[track_caller]
+fn the_next_run_is_right(
+    server: &Server,
+    folder: &Folder,
+    arguments: &[&str],
+    resumes: bool,
+    body: &[u8],
+) {
+    match resumes {
+        true => a_part_is_left(folder, &[]),
+        false => assert_eq!(names(folder), [""; 0]),
+    }
+    let ran = fetchpool(arguments, b"");
+    assert_eq!(ran.status, 0, "{}", ran.stdout);
+    assert_eq!(server.requests()[1].header("range").is_some(), resumes);
+    assert!(read(folder, "000000-file") == body);
+    assert_eq!(names(folder), ["000000-file"]);
+}
+
 #[test]
 fn a_signal_in_the_middle_keeps_the_part_for_the_next_run_or_leaves_nothing() {
     let body = pattern(400_000);
-    for resumes in [true, false] {
-        let folder = Folder::new("resume-signal");
-        // Its first answer stops half way, and is held until the signal has come.
-        let hold = Gate::new();
-        let mut half = reply("200 OK", "ETag: \"v1\"\r\n", &body);
-        half.truncate(half.len() - 200_000);
-        let server = Script::new().reply(&half).wait(&hold).close().accept();
-        let whole = body.clone();
-        let server = server.site_from_here(move |request| answer(request, &whole));
-        let mut arguments = vec!["--output", path(&folder)];
-        if resumes {
-            arguments.push("--range-resume");
-        }
+    for options in [&["--range-resume"][..], &[]] {
+        let (folder, gate) = (Folder::new("resume-signal"), Gate::new());
+        let server = halting(&body, &gate);
         let url = server.url("/file");
-        arguments.push(&url);
+        let arguments = [options, &["--output", path(&folder), &url]].concat();
         let mut running = Running::start(&arguments);
-        let began = Instant::now();
-        while !names(&folder).iter().any(|name| name.ends_with(".part")) {
-            assert!(began.elapsed() < LIMIT, "nothing was begun");
-            std::thread::yield_now();
-        }
+        wait_for_a_part(&folder);
         running.signal("TERM");
         assert_eq!(running.line()["error"]["kind"], "cancelled");
         assert_eq!(running.wait(), (130, String::new()));
-        hold.open();
-        if resumes {
-            a_part_is_left(&folder, &[]);
-        } else {
-            assert_eq!(names(&folder), [""; 0]);
+        gate.open();
+        the_next_run_is_right(&server, &folder, &arguments, !options.is_empty(), &body);
+    }
+}
+
+#[test]
+fn a_time_that_is_up_keeps_the_part_for_the_next_run_or_leaves_nothing() {
+    let body = pattern(400_000);
+    for clock in ["--timeout", "--deadline"] {
+        for options in [&["--range-resume"][..], &[]] {
+            let (folder, gate) = (Folder::new("resume-clock"), Gate::new());
+            let server = halting(&body, &gate);
+            let url = server.url("/file");
+            let arguments = [options, &["--output", path(&folder), &url]].concat();
+            let ran = fetchpool(&[&arguments[..], &[clock, "0.5"]].concat(), b"");
+            assert_eq!((all_told(&ran), ran.status), (vec!["timeout".to_owned()], 1), "{clock}");
+            gate.open();
+            the_next_run_is_right(&server, &folder, &arguments, !options.is_empty(), &body);
         }
-        let ran = fetchpool(&arguments, b"");
-        assert_eq!(ran.status, 0, "{}", ran.stdout);
-        assert_eq!(server.requests()[1].header("range").is_some(), resumes);
-        assert!(read(&folder, "000000-file") == body);
-        assert_eq!(names(&folder), ["000000-file"]);
+    }
+}
+
+#[test]
+fn a_failure_that_ends_the_rest_and_a_closed_stdout_keep_the_part_or_leave_nothing() {
+    let body = pattern(400_000);
+    for fails in [true, false] {
+        for options in [&["--range-resume"][..], &[]] {
+            let (folder, gate) = (Folder::new("resume-end"), Gate::new());
+            let server = halting(&body, &gate);
+            let url = server.url("/file");
+            let output = [options, &["--output", path(&folder)]].concat();
+            let rest = ["--fail-early", "--threads", "2", "--input", "-", &url];
+            let mut running = Running::start(&[&output[..], &rest].concat());
+            wait_for_a_part(&folder);
+            if fails {
+                running.write("{}\n");
+                let mut kinds = [running.line(), running.line()].map(|line| told(&line));
+                kinds.sort();
+                assert_eq!(kinds, ["cancelled", "invalid_request"]);
+                assert_eq!(running.wait(), (1, String::new()));
+            } else {
+                let other = Script::site(|_| ok(""));
+                running.write(&format!("{}\n", other.url("/")));
+                assert_eq!(running.line()["status"], 200);
+                running.close_stdout();
+                let began = Instant::now();
+                while running.try_write(&format!("{}\n", other.url("/"))).is_ok() {
+                    assert!(began.elapsed() < LIMIT, "it goes on, though its stdout is closed");
+                }
+                assert_eq!(running.wait(), (0, String::new()));
+            }
+            gate.open();
+            let others: Vec<_> =
+                names(&folder).into_iter().filter(|name| !name.starts_with("000000")).collect();
+            for other in others {
+                assert!(other[6..].is_empty(), "{other}");
+                std::fs::remove_file(folder.0.join(other)).unwrap();
+            }
+            let arguments = [&output[..], &[&url]].concat();
+            the_next_run_is_right(&server, &folder, &arguments, !options.is_empty(), &body);
+        }
     }
 }

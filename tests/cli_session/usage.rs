@@ -30,6 +30,14 @@ fn options_that_contradict_or_need_each_other_are_a_usage_error() {
 }
 
 #[test]
+fn a_switch_that_is_given_a_value_does_not_repeat_it() {
+    for switch in ["--proxy-from-env", "--cookies", "--range-resume", "--insecure"] {
+        let said = refused(&[&format!("{switch}=http://ann:hunter2@h"), "http://127.0.0.1:1/"]);
+        assert!(said.contains(switch) && !said.contains("hunter2"), "{said}");
+    }
+}
+
+#[test]
 fn the_help_mentions_every_option() {
     let ran = fetchpool(&["--help"], b"");
     assert_eq!((ran.status, ran.stderr.as_str()), (0, ""));

@@ -46,7 +46,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "PEM")]
     pub(crate) ca_file: Option<PathBuf>,
 
-    /// Accept any TLS certificate: anyone on the way can read and change everything
+    /// Accept any TLS certificate of a server, not of a proxy: anyone on the way can read and change
+    /// everything
     #[arg(long)]
     pub(crate) insecure: bool,
 

@@ -29,11 +29,12 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use self::args::Args;
 
 fn main() -> ExitCode {
-    let args = Args::parse();
+    let args = Args::try_parse().unwrap_or_else(|error| without_value(error).exit());
     let status = if args.demo { demo::run(&args) } else { run::run(&args) };
     match status {
         Ok(status) => status.into(),
@@ -71,6 +72,15 @@ impl From<Status> for ExitCode {
 /// What was asked for cannot be begun: exit status 2, and no request is sent.
 #[derive(Debug)]
 struct Usage(String);
+
+/// What a switch is given that takes no value (`--proxy-from-env=URL`, `--cookies=ID`) may be a
+/// secret, and is not repeated.
+fn without_value(mut error: clap::Error) -> clap::Error {
+    if error.kind() == ErrorKind::TooManyValues {
+        error.insert(ContextKind::InvalidValue, ContextValue::String("…".to_owned()));
+    }
+    error
+}
 
 /// Says something on stderr. Not `eprintln!`, which panics where nobody listens any more.
 fn complain(message: &str) {
