@@ -20,6 +20,8 @@ mod control;
 #[cfg(feature = "cookies")]
 #[path = "real_servers/cookies.rs"]
 mod cookies;
+#[path = "real_servers/downloads.rs"]
+mod downloads;
 #[path = "real_servers/http_server.rs"]
 mod http_server;
 #[path = "real_servers/httpbin.rs"]
@@ -30,6 +32,8 @@ mod nginx;
 mod nginx_tls;
 #[path = "real_servers/node.rs"]
 mod node;
+#[path = "real_servers/proxies.rs"]
+mod proxies;
 #[path = "real_servers/s_server.rs"]
 mod s_server;
 #[path = "real_servers/support.rs"]
