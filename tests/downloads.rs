@@ -9,6 +9,7 @@
 //! - `limits`: bodies that are too large for where they go
 //! - `resume`: going on with what is there
 //! - `doubt`: and not with what does not fit
+//! - `meddling`: somebody else in the same folder
 //! - `pools`: budgets, retries and counts
 //! - `buffers`: memory that is given back
 //! - `memory`: what a large body takes of it
@@ -27,6 +28,8 @@ mod doubt;
 mod files;
 #[path = "downloads/limits.rs"]
 mod limits;
+#[path = "downloads/meddling.rs"]
+mod meddling;
 #[path = "downloads/memory.rs"]
 mod memory;
 #[path = "downloads/partial.rs"]

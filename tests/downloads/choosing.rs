@@ -26,6 +26,18 @@ fn a_file_is_for_a_success_and_an_error_page_goes_to_memory() {
 }
 
 #[test]
+fn a_resumable_file_is_for_every_success_too() {
+    for answer in ["200 OK", "201 Made", "203 Changed", "299 ?"] {
+        let (server, folder) = (once(reply(answer, "ETag: \"v1\"\r\n", answer)), Folder::new());
+        let path = folder.path("file");
+        let response =
+            fetch(Request::get(server.url("/")).receive(Receive::resumable_file(&path))).unwrap();
+        assert_eq!((response.saved_to(), response.bytes().len()), (Some(&*path), 0), "{answer}");
+        assert_eq!((folder.names(), folder.read("file")), (vec!["file".into()], answer.into()));
+    }
+}
+
+#[test]
 fn a_writer_that_an_error_page_has_left_alone_is_there_for_the_next_try() {
     let server = site(&["500 Oops", "201 Made", "200 OK"]);
     let shared = Shared::default();

@@ -57,6 +57,10 @@ fn a_part_that_does_not_fit_is_not_taken_and_the_whole_is_asked_for() {
         ("a longer whole", |a| {
             rest(a, "Content-Range: bytes 39999-100000/100001\r\nETag: \"v1\"\r\n")
         }),
+        ("a longer whole, and all of its rest", |a| {
+            let range = "Content-Range: bytes 39999-100000/100001\r\nETag: \"v1\"\r\n";
+            reply("206 Partial Content", range, [&a.body[THERE - 1..], b"x"].concat())
+        }),
         ("an unknown length of the whole", |a| {
             rest(a, "Content-Range: bytes 39999-99999/*\r\nETag: \"v1\"\r\n")
         }),

@@ -45,6 +45,11 @@ fn the_old_file_is_there_until_the_new_one_is_whole() {
     assert!(folder.read("file") == body);
 }
 
+/// `body`, in one block that is stored.
+#[cfg(feature = "gzip")]
+const GZIP: [u8; 27] =
+    *b"\x1f\x8b\x08\0\0\0\0\0\0\x03\x01\x04\0\xfb\xffbody\xb2\x0b\xa8\xdb\x04\0\0\0";
+
 /// What goes wrong, and the kind of its error.
 fn failures() -> Vec<(&'static str, Vec<u8>, ErrorKind)> {
     let length = "HTTP/1.1 200 OK\r\nContent-Length: 200000\r\n\r\n";
@@ -72,6 +77,12 @@ fn failures() -> Vec<(&'static str, Vec<u8>, ErrorKind)> {
         (
             "not what it says",
             reply("200 OK", "Content-Encoding: gzip\r\n", "no gzip at all"),
+            ErrorKind::Decode,
+        ),
+        #[cfg(feature = "gzip")]
+        (
+            "whole, but not what is coded in it",
+            reply("200 OK", "Content-Encoding: gzip\r\n", &GZIP[..GZIP.len() - 1]),
             ErrorKind::Decode,
         ),
     ]

@@ -1,9 +1,9 @@
 //! Bodies that are too large for where they go.
 
+use super::resume::{Archive, broken_off, cut_off, resumable};
 use super::*;
 use fetchpool::{ErrorKind, Fault};
-#[cfg(feature = "gzip")]
-use support::script::reply;
+use support::script::{Recorded, reply};
 
 /// What is tried with each place: whether a body passes with these limits, and the limit that is
 /// named where it does not.
@@ -54,6 +54,35 @@ fn no_more_than_the_limit_is_handed_on() {
             let got = shared.bytes();
             assert!(got.len() as u64 <= limit, "{} of {limit}", got.len());
             assert_eq!(got, pattern(got.len()));
+        }
+    }
+}
+
+#[test]
+fn what_is_there_of_a_file_counts_for_its_limit() {
+    let archive = Archive::tagged(100_000, "\"v1\"");
+    let head = "HTTP/1.1 206 Partial Content\r\nETag: \"v1\"\r\nTransfer-Encoding: chunked\r\n\
+                Content-Range: bytes 39999-99999/100000\r\n\r\n";
+    let rest = &archive.body[39_999..];
+    let chunked = [head.as_bytes(), b"ea61\r\n", rest, b"\r\n0\r\n\r\n"].concat();
+    for (bytes, is_announced) in [(archive.part(39_999), true), (chunked, false)] {
+        for limit in [99_999, 100_000] {
+            let folder = Folder::new();
+            let whole = archive.answer(&Recorded { connection: 0, raw: Vec::new() });
+            let server =
+                Script::new().reply(cut_off(&whole, 40_000)).close().accept().reply(&bytes).serve();
+            broken_off(&server, &folder);
+            let mut session = session(|config| config.limits.sink_bytes = limit);
+            let result = session.request(resumable(&server, &folder));
+            if limit == 100_000 {
+                assert_eq!(result.unwrap().resumed_from(), Some(39_999));
+                continue;
+            }
+            let error = result.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::TooLarge, "{}", error.message());
+            let came = error.response().unwrap().body_len();
+            assert_eq!(came == 0, is_announced, "{came} bytes");
+            assert!(!folder.path("file").exists());
         }
     }
 }

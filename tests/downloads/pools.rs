@@ -76,6 +76,20 @@ fn a_body_that_broke_off_before_a_byte_of_it_came_is_sent_for_again() {
 }
 
 #[test]
+fn a_writer_that_has_a_part_of_a_body_is_not_there_for_the_next_try() {
+    let bytes = ok(pattern(100_000));
+    let server = Script::new().reply(&bytes[..60_000]).close().accept().reply(&bytes).serve();
+    let shared = Shared::default();
+    let request = Request::get(server.url("/")).receive(shared.receive());
+    let mut session = session(|_| {});
+    assert_eq!(session.request(&request).unwrap_err().kind(), ErrorKind::Closed);
+    assert!(shared.0.lock().unwrap().dropped);
+    let error = session.request(&request).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidRequest, "{}", error.message());
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
 fn a_file_is_begun_anew_at_each_try() {
     let folder = Folder::new();
     let (server, outcome) = retried(2, 60_000, Receive::file(folder.path("file")));

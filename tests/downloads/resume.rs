@@ -173,6 +173,15 @@ fn a_later_process_goes_on_with_what_is_there() {
 }
 
 #[test]
+fn where_no_byte_came_nothing_is_left() {
+    let folder = Folder::new();
+    let server = Archive::tagged(1000, "\"v1\"").serve(&[0]);
+    assert_eq!(fetch(resumable(&server, &folder)).unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(folder.names(), Vec::<String>::new());
+    assert_eq!(fetch(resumable(&server, &folder)).unwrap().resumed_from(), None);
+}
+
+#[test]
 fn what_a_killed_process_leaves_behind_is_gone_on_from() {
     let (folder, later, gate) = (Folder::new(), Folder::new(), Gate::new());
     let archive = Archive::tagged(200_000, "\"v1\"");
