@@ -49,6 +49,18 @@ fn nothing_of_an_earlier_body_shows_in_a_later_one() {
 }
 
 #[test]
+fn a_small_body_of_no_known_length_does_not_hold_the_memory_of_a_large_one() {
+    let (server, buffers) = (site(), Buffers::new());
+    let mut session = session(|config| config.buffers = Some(buffers.clone()));
+    buffers.give_back(vec![b's'; 1_000_000]);
+    let body = session.request(server.url("/20000/b/chunked")).unwrap().into_bytes();
+    assert!(body == vec![b'b'; 20_000] && body.capacity() < 50_000, "{}", body.capacity());
+    // It is there for the next.
+    let body = session.request(server.url("/900000/b/chunked")).unwrap().into_bytes();
+    assert!(body.capacity() == 1_000_000 && body == vec![b'b'; 900_000], "{}", body.capacity());
+}
+
+#[test]
 fn nothing_of_an_earlier_body_shows_in_one_that_breaks_off() {
     for bytes in framings("200 OK", "", &[b'b'; 100_000]) {
         let server = once(&bytes[..70_000]);
