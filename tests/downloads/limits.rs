@@ -3,7 +3,9 @@
 use super::resume::{Archive, broken_off, cut_off, resumable};
 use super::*;
 use fetchpool::{ErrorKind, Fault};
-use support::script::{Recorded, reply};
+use support::script::Recorded;
+#[cfg(feature = "gzip")]
+use support::script::reply;
 
 /// What is tried with each place: whether a body passes with these limits, and the limit that is
 /// named where it does not.
