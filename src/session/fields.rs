@@ -24,7 +24,7 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Result<(), Error> {
         let request = course.request;
-        let auth = self.authorization(request, step)?;
+        let auth = self.authorization(request, step, proxy)?;
         let config = &self.config;
         // A proxy that forwards the request reads its head; any other sees nothing of it, and what is
         // meant for a proxy is not for the target.
@@ -108,13 +108,19 @@ impl Session {
 
     /// The credentials that go along with this hop: the URL's own, or the session's. Empty where
     /// there are some, and the server has not yet said what it makes of them.
-    fn authorization(&mut self, request: &Request, step: &Step) -> Result<Option<String>, Error> {
+    fn authorization(
+        &mut self,
+        request: &Request,
+        step: &Step,
+        proxy: Option<&Proxy>,
+    ) -> Result<Option<String>, Error> {
         #[cfg(feature = "digest")]
         self.spaces.send_none();
         if !step.with_credentials || !request.sends_default("authorization") {
             return Ok(None);
         }
         let (auth, netrc) = (self.config.auth.as_ref(), self.config.netrc.as_ref());
+        let netrc = netrc.filter(|netrc| proxy.is_none() || netrc.may_be_overheard(&step.target));
         Ok(match choose(&step.target, auth, netrc)? {
             None => None,
             Some(Proof::Field(value)) => Some(value.into_owned()),

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use fetchpool::{Auth, Netrc, Request, Session, SessionConfig};
+use fetchpool::{Auth, Netrc, Proxy, Request, Session, SessionConfig};
 
 use super::{session, shown, two};
 use crate::support::script::{Recorded, Script, Server, ok, redirect};
@@ -183,4 +183,28 @@ fn a_user_in_the_url_chooses_the_password() {
     }
     let expected = [ANN, ANN, "Basic YW5uOm93bg==", "Basic ZXZlOg==", "Basic Ym9iOmI="];
     assert_eq!(shown(&server), expected);
+}
+
+/// Whoever is asked through a proxy is not this machine, or is reached by way of another one.
+#[test]
+fn over_http_none_goes_through_a_proxy_whatever_the_host_is() {
+    let proxy = site();
+    let through = |netrc: Netrc| {
+        session(|config| {
+            config.netrc(netrc).proxy(Proxy::new(proxy.origin()));
+        })
+    };
+    for text in
+        ["machine localhost login ann password pw", "machine 127.0.0.1 login ann password pw"]
+    {
+        let mut session = through(Netrc::parse(text).unwrap());
+        for url in ["http://localhost/", "http://127.0.0.1/", "http://ann@127.0.0.1/"] {
+            session.request(url).unwrap();
+        }
+    }
+    let netrc = Netrc::parse("default login ann password pw").unwrap().danger_over_http(true);
+    through(netrc).request("http://localhost/").unwrap();
+    // `base64("ann:")`: that of the URL is the caller's word.
+    let of_url = "Basic YW5uOg==";
+    assert_eq!(shown(&proxy), ["", "", of_url, "", "", of_url, ANN]);
 }

@@ -21,9 +21,9 @@ use crate::message::{Host, Target};
 /// in the URL (`https://ann@host/`). A host without an entry gets that of `default`, if there is
 /// one; a host with an entry that holds neither login nor password gets nothing.
 ///
-/// Over `http` they go to this machine only (`localhost`, `127.0.0.0/8`, `::1`), unless
-/// [`danger_over_http`](Self::danger_over_http) says otherwise: a `.netrc` does not tell for which
-/// scheme a password was meant, and over `http` everybody on the way reads it.
+/// Over `http` they go to this machine only (`localhost`, `127.0.0.0/8`, `::1`) and through no proxy,
+/// unless [`danger_over_http`](Self::danger_over_http) says otherwise: a `.netrc` does not tell for
+/// which scheme a password was meant, and over `http` everybody on the way reads it.
 ///
 /// Danger: a `default` goes to every host of the list. Bind credentials by
 /// [`Auth::for_origin`](crate::Auth::for_origin) where the list of URLs is not wholly your own.
@@ -110,7 +110,7 @@ impl Netrc {
         Ok(netrc)
     }
 
-    /// Sends them over `http` as well, to any host. Danger: everybody on the way reads them.
+    /// Sends them over `http` as well, to any host and through proxies. Danger: everybody on the way reads them.
     #[must_use]
     pub const fn danger_over_http(mut self, over_http: bool) -> Self {
         self.over_http = over_http;
@@ -127,9 +127,15 @@ impl Netrc {
         all.into_iter().any(|login| !login.password.is_empty() && login.user != "anonymous")
     }
 
+    /// Whether they go to this target also where somebody on the way sees them pass: to another
+    /// machine, or through a proxy, to which even this machine is another one.
+    pub(in crate::session) fn may_be_overheard(&self, target: &Target) -> bool {
+        target.is_https() || self.over_http
+    }
+
     /// The login for a request to this target: the first, or the one of this user.
     pub(super) fn login(&self, target: &Target, user: Option<&[u8]>) -> Option<&Login> {
-        if !(target.is_https() || self.over_http || is_this_machine(target)) {
+        if !(self.may_be_overheard(target) || is_this_machine(target)) {
             return None;
         }
         let host = parse::name(target.host_str());
