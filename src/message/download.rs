@@ -35,6 +35,8 @@ pub(crate) struct Note {
     /// somebody who means another.
     pub(crate) id: u64,
     pub(crate) url: String,
+    /// Where redirects led from there, as [`place`] has it.
+    pub(crate) place: String,
     pub(crate) validator: Validator,
     /// The length of the whole.
     pub(crate) whole: Option<u64>,
@@ -63,10 +65,13 @@ impl Download {
 impl Note {
     /// The text of the note.
     pub(crate) fn to_text(&self) -> String {
-        let Self { id, url, validator, whole } = self;
+        let Self { id, url, place, validator, whole } = self;
         let whole = whole.map_or_else(|| "unknown".to_owned(), |whole| whole.to_string());
         let validator = validator.as_str();
-        format!("{TITLE}\npart: {id:016x}\nurl: {url}\nvalidator: {validator}\nlength: {whole}\n")
+        format!(
+            "{TITLE}\npart: {id:016x}\nurl: {url}\nplace: {place}\nvalidator: {validator}\n\
+             length: {whole}\n"
+        )
     }
 
     /// Reads a note. It may have been written by anybody: what is not to the letter what this crate
@@ -81,12 +86,13 @@ impl Note {
         let is_id = id.len() == 16 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         let id = is_id.then(|| u64::from_str_radix(id, 16).ok()).flatten()?;
         let url = line("url")?.to_owned();
+        let place = line("place")?.to_owned();
         let validator = Validator::parse(line("validator")?, now)?;
         let whole = match line("length")? {
             "unknown" => None,
             length => Some(number(length)?),
         };
-        lines.next().is_none().then_some(Self { id, url, validator, whole })
+        lines.next().is_none().then_some(Self { id, url, place, validator, whole })
     }
 
     /// Where the note of a file is.
@@ -98,6 +104,12 @@ impl Note {
     pub(crate) fn part_path(&self, target: &Path) -> PathBuf {
         beside(target, &format!(".{:016x}.part", self.id))
     }
+}
+
+/// What a validator is about: one resource (RFC 9110 §8.8.1), and it says nothing of another that has
+/// the same. The URL without its query, for links that are signed have a new one each time.
+pub(crate) fn place(url: &str) -> &str {
+    url.split(['?', '#']).next().unwrap_or_default()
 }
 
 /// The path with something behind its name.
@@ -119,6 +131,7 @@ mod tests {
         Note {
             id: 0xab,
             url: "http://h/a?b=c".into(),
+            place: place("http://other/d?e#f").into(),
             validator: Validator::parse("\"v1\"", 0).unwrap(),
             whole: Some(1000),
         }

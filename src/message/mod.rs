@@ -36,7 +36,7 @@ pub use self::cancel::CancelToken;
 pub(crate) use self::cancel::{Afterwards, OnCancel, Watch};
 #[cfg(any(feature = "cookies", fuzzing, fetchpool_internals))]
 pub(crate) use self::date::parse_date;
-pub(crate) use self::download::{Download, Found, Note};
+pub(crate) use self::download::{Download, Found, Note, place};
 pub use self::headers::{Headers, InvalidHeader};
 pub(crate) use self::headers::{is_secret, is_token};
 pub use self::links::Link;

@@ -107,15 +107,17 @@ impl Receive {
     /// [`RetryPolicy`](crate::RetryPolicy), or by a later process.
     ///
     /// It is kept beside the file as `NAME.`, random digits, `.part`, together with a small text
-    /// `NAME.resume` that says what it is a part of: the URL, the length of the whole and a
-    /// validator, which is a strong `ETag`, or else a `Last-Modified` that was a minute old when it
-    /// was sent (RFC 9110 §8.8.2.2). Without a validator, or under a content coding, nothing is kept.
+    /// `NAME.resume` that says what it is a part of: the URL, where redirects led from there, the
+    /// length of the whole and a validator, which is a strong `ETag`, or else a `Last-Modified` that
+    /// was a minute old when it was sent (RFC 9110 §8.8.2.2). Without a validator, or under a content
+    /// coding, nothing is kept.
     ///
     /// The next try asks for the rest, from the last byte that is there, by `Range` and `If-Range`
     /// (RFC 9110 §13.1.5). Only a 206 that fits in every respect is appended: from that byte to the
-    /// end, of the same length and validator. On a 200 the file is begun anew; on a 416, or a 206
-    /// that does not fit, the whole is asked for once more. So no file is ever made of two. What
-    /// cannot be seen is a server that gives two contents the same strong validator.
+    /// end, of the same length and validator, and from where the part came from (but for the query, in
+    /// which signed links differ). On a 200 the file is begun anew; on a 416, or a 206 that does not
+    /// fit, the whole is asked for once more. So no file is ever made of two. What cannot be seen is a
+    /// server that gives two contents the same strong validator.
     ///
     /// For GET only, and without `Range` or `If-Range` of one's own, else the request is an error of
     /// kind [`InvalidRequest`](crate::ErrorKind::InvalidRequest); not out of a function of

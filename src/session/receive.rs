@@ -10,8 +10,8 @@ use crate::catch::catch;
 use crate::connection::{Answer, Connection, Patience};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::{
-    Destination, Download, Note, Received, Request, ResponseHead, Timings, Validator, random,
-    rest_of_whole,
+    Destination, Download, Note, Received, Request, ResponseHead, Timings, Validator, place,
+    random, rest_of_whole,
 };
 use crate::wire;
 
@@ -151,7 +151,7 @@ impl Session {
             return match destination {
                 Destination::Discard => Ok(Way::Out(Outlet::Nowhere)),
                 // What is no success is not what was to be kept.
-                Destination::Download(part) => Self::part_way(part, answer),
+                Destination::Download(part) => Self::part_way(part, answer, place(url)),
                 _ if !(200..300).contains(&status) => Ok(Way::Memory),
                 chosen => Self::out(chosen),
             };
@@ -185,7 +185,7 @@ impl Session {
     }
 
     /// Where the body goes of an answer to a request for a file, or for the rest of one.
-    fn part_way(part: &Download, answer: &Answer) -> Result<Way, Error> {
+    fn part_way(part: &Download, answer: &Answer, place: &str) -> Result<Way, Error> {
         let (target, head) = (&part.target, &answer.head);
         let is_coded = head.headers.get_all("content-encoding").any(|value| {
             !value.trim().is_empty() && !value.trim().eq_ignore_ascii_case("identity")
@@ -198,6 +198,7 @@ impl Session {
                         && found.note.whole.is_none_or(|known| known == whole)
                         && length.is_none_or(|length| length == whole.saturating_sub(first))
                         && found.note.validator.fits(&head.headers)
+                        && found.note.place == place
                         && !is_coded
                 });
                 let output = rest.and_then(|(_, whole)| Output::go_on(target, found, whole));
@@ -217,7 +218,8 @@ impl Session {
                     Some(validator) => {
                         let whole = answer.exchange.body_length();
                         let (id, url) = (random::bits(), part.url.clone());
-                        Output::begin(target, Note { id, url, validator, whole })?
+                        let place = place.to_owned();
+                        Output::begin(target, Note { id, url, place, validator, whole })?
                     }
                     None => Output::create(target)?,
                 }

@@ -3,7 +3,7 @@
 use super::resume::{Archive, broken_off, cut_off, resumable};
 use super::*;
 use fetchpool::ErrorKind;
-use support::script::{Recorded, ok, reply};
+use support::script::{Recorded, ok, redirect, reply};
 
 const WHOLE: usize = 100_000;
 const THERE: usize = 40_000;
@@ -311,4 +311,44 @@ fn a_request_without_a_range_never_says_if_range() {
     fetch(resumable(&server, &folder)).unwrap();
     let request: Recorded = server.request();
     assert_eq!((request.header("range"), request.header("if-range")), (None, None));
+}
+
+/// A tag tells the versions of one resource apart, and nothing of two resources.
+#[test]
+fn what_a_redirect_led_to_is_not_gone_on_with_from_another_place_by_the_same_tag() {
+    let (old, mut new) = (Archive::tagged(WHOLE, "\"1\""), Archive::tagged(WHOLE, "\"1\""));
+    new.body.reverse();
+    let (body, asked) = (new.body.clone(), AtomicU32::new(0));
+    let server = Script::site(move |request| match request.target().as_str() {
+        "/old" => cut_off(&old.answer(request), THERE),
+        "/new" => new.answer(request),
+        _ if asked.fetch_add(1, Ordering::Relaxed) == 0 => redirect(302, "/old"),
+        _ => redirect(302, "/new"),
+    });
+    let folder = Folder::new();
+    broken_off(&server, &folder);
+    let response = fetch(resumable(&server, &folder)).unwrap();
+    assert!(folder.read("file") == body, "a file of two");
+    assert_eq!((response.status(), response.resumed_from()), (200, None));
+    assert_eq!(folder.names(), ["file"]);
+}
+
+/// Links that are signed have another query each time.
+#[test]
+fn what_a_redirect_led_to_is_gone_on_with_at_the_same_place_by_another_query() {
+    let archive = Archive::tagged(WHOLE, "\"1\"");
+    let (body, asked) = (archive.body.clone(), AtomicU32::new(0));
+    let server = Script::site(move |request| match request.target().as_str() {
+        "/there?signed=0" => cut_off(&archive.answer(request), THERE),
+        "/there?signed=1" => archive.answer(request),
+        _ => {
+            let signed = asked.fetch_add(1, Ordering::Relaxed);
+            redirect(302, &format!("/there?signed={signed}"))
+        }
+    });
+    let folder = Folder::new();
+    broken_off(&server, &folder);
+    let response = fetch(resumable(&server, &folder)).unwrap();
+    assert!(folder.read("file") == body);
+    assert_eq!(response.resumed_from(), Some(THERE as u64 - 1));
 }
