@@ -6,6 +6,8 @@ use super::Session;
 use super::body::Discard;
 use super::call::{Call, Course};
 use super::redirect::{Step, next_step};
+#[cfg(feature = "cookies")]
+use super::route::is_refusal;
 use super::route::unless_refused;
 use super::trail::Trail;
 use super::upload::goes_along;
@@ -63,7 +65,9 @@ impl Session {
                 )
                 .map_err(|error| error.at(step.target.as_str()))?;
             #[cfg(feature = "cookies")]
-            if let Some(jar) = &self.jar {
+            if let Some(jar) = &self.jar
+                && !is_refusal(answer.head.status, connection.proxy(), &step.target)
+            {
                 jar.keep(&answer.head.headers, &step.target);
             }
             course.watched.tell(|observer, job| {

@@ -43,15 +43,20 @@ impl Session {
     }
 }
 
-/// The response, unless it is the word of a proxy that was asked to forward the request, and wants
-/// to know who asks: no origin answers with 407 (RFC 9110 §15.5.8).
+/// Whether this is the word of a proxy that was asked to forward the request, and wants to know who
+/// asks: no origin answers with 407 (RFC 9110 §15.5.8).
+pub(super) fn is_refusal(status: u16, proxy: Option<&Proxy>, target: &Target) -> bool {
+    status == 407 && proxy.is_some_and(|proxy| proxy.forwards(target))
+}
+
+/// The response, unless it is such a refusal.
 pub(super) fn unless_refused(
     response: Response,
     proxy: Option<&Proxy>,
     target: &Target,
 ) -> Result<Response, Error> {
     match proxy {
-        Some(proxy) if response.status() == 407 && proxy.forwards(target) => {
+        Some(proxy) if is_refusal(response.status(), Some(proxy), target) => {
             let what = format!("the request for {}", target.host_and_port());
             Err(refusal(proxy, &what, response).at(target.as_str()))
         }

@@ -176,3 +176,23 @@ fn the_proxys_credentials_go_on_behind_a_redirect_since_they_are_for_the_proxy()
         assert_eq!(seen.headers("proxy-authorization"), [basic("a", "b")]);
     }
 }
+
+/// What a proxy sets to know us by is for the proxy, and not to be told to the target.
+#[cfg(feature = "cookies")]
+#[test]
+fn a_cookie_of_the_proxys_refusal_is_not_one_of_the_targets() {
+    let proxy = Script::new()
+        .reply(reply("407 Who", "Set-Cookie: proxy=hunter2; Domain=origin.test\r\n", ""))
+        .reply(reply("200 OK", "Set-Cookie: of=target\r\n", ""))
+        .serve();
+    let jar = fetchpool::CookieJar::new();
+    let mut config = config(proxy.origin());
+    config.cookie_jar(&jar);
+    let mut session = session(config);
+    let error = session.request("http://www.origin.test/").unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Proxy);
+    assert!(jar.is_empty(), "{:?}", jar.cookies());
+    session.request("http://www.origin.test/").unwrap();
+    assert_eq!(proxy.requests()[1].header("cookie"), None);
+    assert_eq!(jar.len(), 1);
+}
