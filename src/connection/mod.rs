@@ -163,10 +163,10 @@ impl Connection {
     }
 
     /// Whether the peer knows as much of us as one would that this way led to: the session's own
-    /// certificate or not.
+    /// certificate or not. What a proxy in the target's place was shown is the proxy's affair.
     #[cfg(feature = "tls-no-provider")]
     pub(crate) fn is_as(&self, tls: &TlsContext, target: &Target) -> bool {
-        self.stream.is_identified() == tls.is_identified_to(target)
+        !target.is_https() || self.stream.is_identified() == tls.is_identified_to(target)
     }
 
     /// How long the connection has been idle.

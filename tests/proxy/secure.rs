@@ -183,3 +183,19 @@ fn the_timeout_holds_against_a_proxy_over_tls_that_never_reads() {
     assert_eq!((error.kind(), error.phase()), (ErrorKind::Timeout, Some(Phase::Sending)));
     assert!(started.elapsed() < PATIENCE / 2);
 }
+
+#[test]
+fn a_connection_to_a_proxy_that_was_shown_its_certificate_is_used_again() {
+    let ca = Ca::new();
+    let server = Script::site(|_| ok("x"));
+    let proxy = ProxyServer::https(ca.good()).start();
+    let me = ca.good();
+    let mut tls = TlsConfig::new();
+    tls.add_root_pem(ca.pem()).client_cert_pem(me.chain_pem(), me.key_pem());
+    let mut session = super::through(Proxy::new(proxy.url("https")).tls(&tls));
+    for reused in [false, true, true] {
+        let response = session.request(server.url("/")).unwrap();
+        assert_eq!(response.timings().reused, reused);
+    }
+    assert_eq!(proxy.connections(), 1);
+}
