@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::io;
+use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -14,6 +15,11 @@ use std::time::Duration;
 pub(super) trait Errand: Send + Sync {
     /// Does it.
     fn run(&self);
+
+    /// Whom it may wait for without an end. Of those who wait for the same only a few run.
+    fn at(&self) -> Option<&Path> {
+        None
+    }
 }
 
 /// Some threads, never more than a certain number.
@@ -25,13 +31,15 @@ pub(super) struct Connectors {
 
 struct Desk {
     waiting: VecDeque<Arc<dyn Errand>>,
+    /// Of those that run, the ones that may wait without an end.
+    endless: Vec<Arc<dyn Errand>>,
     threads: usize,
     idle: usize,
 }
 
 impl Connectors {
     pub(super) const fn new(most: usize) -> Self {
-        let desk = Desk { waiting: VecDeque::new(), threads: 0, idle: 0 };
+        let desk = Desk { waiting: VecDeque::new(), endless: Vec::new(), threads: 0, idle: 0 };
         Self { most, desk: Mutex::new(desk), work: Condvar::new() }
     }
 
@@ -88,9 +96,10 @@ impl Connectors {
     fn work(&self) {
         let mut desk = self.lock();
         loop {
-            if let Some(errand) = desk.waiting.pop_front() {
+            if let Some(errand) = desk.next() {
                 drop(desk);
                 errand.run();
+                self.lock().endless.retain(|running| !Arc::ptr_eq(running, &errand));
                 // Before the lock: the last of it may be a socket that is to be closed.
                 drop(errand);
                 desk = self.lock();
@@ -114,6 +123,24 @@ impl Connectors {
     }
 }
 
+impl Desk {
+    /// The first that may run.
+    fn next(&mut self) -> Option<Arc<dyn Errand>> {
+        let may_run = |errand: &Arc<dyn Errand>| {
+            let same = |running: &&Arc<dyn Errand>| running.at() == errand.at();
+            errand.at().is_none() || self.endless.iter().filter(same).count() < MOST_AT_ONE
+        };
+        let place = self.waiting.iter().position(may_run)?;
+        let errand = self.waiting.remove(place)?;
+        if errand.at().is_some() {
+            self.endless.push(Arc::clone(&errand));
+        }
+        Some(errand)
+    }
+}
+
+/// One who lets everybody wait holds no more threads than this, and so leaves some for others.
+const MOST_AT_ONE: usize = 8;
 const IDLE: Duration = Duration::from_secs(10);
 /// A connect needs a few KiB.
 const STACK_BYTES: usize = 128 << 10;

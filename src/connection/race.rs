@@ -176,6 +176,14 @@ impl Errand for Attempt {
         drop(state);
         self.track.changed.notify_all();
     }
+
+    #[cfg(unix)]
+    fn at(&self) -> Option<&Path> {
+        match &self.goal {
+            Goal::Tcp(..) => None,
+            Goal::Unix(path) => Some(path),
+        }
+    }
 }
 
 /// An attempt may take so much longer than there is time, so that it is the asking thread's clock

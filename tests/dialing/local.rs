@@ -300,3 +300,20 @@ fn a_server_whose_queue_is_full_is_ended_by_the_clocks_and_by_a_cancel() {
         assert!(late < Duration::from_millis(500), "{late:?}");
     });
 }
+
+#[test]
+fn a_server_whose_queue_is_full_stands_in_no_other_ones_way() {
+    let name = "local::a_server_whose_queue_is_full_stands_in_no_other_ones_way";
+    with_many_files(name, || {
+        let full = Full::new();
+        let mut config = config(full.place.path());
+        config.connect_timeout = Some(Duration::from_millis(200));
+        let pool = Pool::builder().num_threads(100).session(config.clone());
+        let (_, exceptions) = within(PATIENCE, move || pool.map(vec!["http://full/"; 100]));
+        assert_eq!(exceptions.len(), 100);
+        let site = site();
+        let door = Door::to(site.address());
+        config.unix_socket = Some(door.path().to_owned());
+        assert_eq!(Session::new(config).unwrap().request("http://other/").unwrap().status(), 200);
+    });
+}
