@@ -52,6 +52,7 @@ fn the_help_mentions_every_option() {
         "--form-file <NAME=FILE>",
         "--range-resume",
         "--unix-socket <PATH>",
+        "NAME.*.part and NAME.resume",
     ] {
         assert!(ran.stdout.contains(option), "{option}: {}", ran.stdout);
     }

@@ -156,7 +156,8 @@ Any other line is a URL. Blank lines are skipped; a line that cannot be read fai
 Files in DIR are named by the job's index (from 0, in input order) and the last part of the URL's
 path, without its query: 000012-report.pdf, or 000012 if the path ends in a slash. Bytes other
 than ASCII letters, digits, `.`, `-` and `_` become `_`. A file appears when it is whole, and
-takes the place of an earlier one of that name.
+takes the place of an earlier one of that name. What --range-resume keeps of it until then is
+beside it, as NAME.*.part and NAME.resume; the status of a file that was gone on with is 206.
 
 Ctrl-C, SIGTERM and SIGHUP cancel what runs, and answer every line that was read; a second one ends
 the program at once.
