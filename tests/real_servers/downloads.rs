@@ -198,26 +198,28 @@ fn a_later_process_goes_on_with_a_gibibyte_that_was_reset() {
 fn what_has_changed_on_nginx_is_fetched_whole() {
     let folder = Folder::new();
     let name = mark("changed");
+    let query = format!("cut=100000&{name}");
     let served = PathBuf::from(setting("CA")).with_file_name("files").join(&name);
     let (old, new) = (vec![b'o'; 300_000], vec![b'n'; 200_000]);
     fs::write(&served, old).expect("a file to serve");
-    let request = |root: &str| {
-        Request::get(setting(root) + &format!("/{name}"))
-            .param("cut", "100000")
+    let request = || {
+        Request::get(setting("CUTTER") + &format!("/{name}?{query}"))
             .receive(Receive::resumable_file(folder.path("file")))
     };
-    let error = session().request(request("CUTTER")).expect_err("it is cut");
+    let error = session().request(request()).expect_err("it is cut");
     assert_eq!(error.kind(), ErrorKind::Closed, "{}", error.message());
     assert_eq!(folder.names().len(), 2);
     fs::write(&served, &new).expect("a file to serve");
-    let error = session().request(request("CUTTER")).expect_err("it is cut");
+    let error = session().request(request()).expect_err("it is cut");
     // Not that of a rest: it was begun anew, and what there is of it is new.
     assert_eq!(error.response().map(Response::status), Some(200));
-    let response = session().request(request("CUTTER")).expect_err("one byte is had twice");
+    let response = session().request(request()).expect_err("one byte is had twice");
     assert_eq!(response.response().map(Response::status), Some(206));
-    let response = session().request(request("CUTTER")).expect("the rest");
+    let response = session().request(request()).expect("the rest");
     assert!(response.resumed_from().is_some_and(|from| from > 190_000));
     assert!(fs::read(folder.path("file")).expect("the file") == new);
+    // nginx was told which file it is that is gone on with, and so nothing was asked for twice.
+    assert_eq!(nginx_log(&query, 4).len(), 4);
     fs::remove_file(&served).expect("the file that was served");
 }
 

@@ -108,6 +108,7 @@ fn a_password_that_is_wrong_or_missing_is_the_proxys_407_with_its_page() {
             let wrong = Proxy::new(setting(name)).basic_auth(setting("PROXY_USER"), "guess");
             for (proxy, hint) in [(nobody, "there are none"), (wrong, "does not take")] {
                 if name == "TINYPROXY_AUTH" && hint == "does not take" {
+                    // It has another answer to that: see below.
                     continue;
                 }
                 let error = refused(proxy, &target);
