@@ -16,8 +16,8 @@ pub(in crate::session) struct Output {
     /// Where the bytes are until they are whole.
     beside: PathBuf,
     target: PathBuf,
-    /// What has to be known to go on from what is there.
-    note: Option<Note>,
+    /// What has to be known to go on from what is there. Boxed, as most files have none.
+    note: Option<Box<Note>>,
     /// Bytes that were there before.
     before: u64,
     written: u64,
@@ -73,7 +73,7 @@ impl Output {
             file: BufWriter::with_capacity(GATHERED_BYTES, file),
             beside,
             target: target.to_owned(),
-            note,
+            note: note.map(Box::new),
             before: 0,
             written: 0,
             whole: None,
