@@ -263,8 +263,8 @@ impl SessionConfig {
     /// use fetchpool::{Session, SessionConfig};
     ///
     /// let mut config = SessionConfig::new();
-    /// config.resolve("api.example.com", 443, ["127.0.0.1:1".parse()?]);
-    /// let error = Session::new(config)?.request("https://api.example.com/").unwrap_err();
+    /// config.resolve("api.example.com", 80, ["127.0.0.1:1".parse()?]);
+    /// let error = Session::new(config)?.request("http://api.example.com/").unwrap_err();
     /// assert!(error.is_connect(), "nobody listens there: {error}");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
