@@ -311,6 +311,7 @@ fn the_kinds_have_the_names_that_the_command_line_prints() {
         (ErrorKind::Decode, "decode"),
         (ErrorKind::Status, "status"),
         (ErrorKind::Cancelled, "cancelled"),
+        (ErrorKind::CircuitOpen, "circuit_open"),
         (ErrorKind::Panic, "panic"),
     ] {
         assert_eq!((kind.as_str(), kind.to_string().as_str()), (name, name));

@@ -43,6 +43,9 @@ pub enum ErrorKind {
     Status,
     /// The job was cancelled.
     Cancelled,
+    /// The origin has failed so often in a row that it is left alone for a while, and nothing was
+    /// sent to it: [`CircuitBreaker`](crate::CircuitBreaker).
+    CircuitOpen,
     /// Code of the caller's panicked.
     Panic,
 }
@@ -77,6 +80,7 @@ impl ErrorKind {
             Self::Decode => ("decode", "body cannot be decoded"),
             Self::Status => ("status", "error status"),
             Self::Cancelled => ("cancelled", "cancelled"),
+            Self::CircuitOpen => ("circuit_open", "circuit open"),
             Self::Panic => ("panic", "panic"),
         }
     }
@@ -84,7 +88,10 @@ impl ErrorKind {
     pub(super) const fn fault(self) -> Fault {
         match self {
             Self::Timeout | Self::TooLarge | Self::TooManyRedirects => Fault::Limit,
-            Self::Dns | Self::Connect | Self::Io | Self::Closed => Fault::Network,
+            // As if it had failed once more: later it may help.
+            Self::Dns | Self::Connect | Self::Io | Self::Closed | Self::CircuitOpen => {
+                Fault::Network
+            }
             Self::Tls
             | Self::Proxy
             | Self::Protocol
