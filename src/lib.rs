@@ -161,8 +161,9 @@ pub use crate::message::{
 };
 pub use crate::observer::{Observed, Observer};
 pub use crate::pool::{
-    Exceptions, HookResult, OnError, Outcome, Pool, PoolBuilder, Responses, RetryPolicy,
-    SessionThread, Stats, ThreadException, ThreadResponse, Unpulled,
+    Adaptive, CircuitBreaker, Exceptions, HookResult, OnError, Outcome, Politeness, Pool,
+    PoolBuilder, Responses, RetryPolicy, SessionThread, Stats, ThreadException, ThreadResponse,
+    Unpulled,
 };
 pub use crate::session::{Auth, Netrc, Session, SessionConfig, SignableRequest, Signer};
 #[cfg(feature = "cookies")]

@@ -12,7 +12,7 @@ use super::intake::source;
 use super::ledger::Rules;
 use super::lists::{Exceptions, Responses};
 use super::outcome::{Outcome, ThreadException, ThreadResponse};
-use super::pace::Pace;
+use super::polite::Pace;
 use super::queue::{Next, Source};
 use super::retry::RetryPolicy;
 use super::setup::{HookResult, Setup};
@@ -353,7 +353,7 @@ impl PoolBuilder {
         Ok(Plan {
             threads,
             stack_size: self.stack_size,
-            pace: self.rate.map(Pace::new),
+            pace: self.rate.map(|rate| Pace::new(rate, 0.0)),
             budget: Budget::new(self.body_budget),
             rules: Rules {
                 room,

@@ -9,8 +9,8 @@ use super::budget::Budget;
 use super::fetch::{Fetched, SourceState};
 use super::job::Job;
 use super::outcome::Outcome;
-use super::pace::Pace;
 use super::parked::Parked;
+use super::polite::Pace;
 use super::stats::{Place, Stats};
 use super::stop::Stop;
 use super::unpulled::Slot;
@@ -154,7 +154,7 @@ impl Ledger {
 
     pub(super) fn keep_pace(&mut self, now: Instant) {
         if let Some(pace) = &mut self.pace {
-            pace.start(now);
+            pace.start(now, 0.0);
         }
     }
 

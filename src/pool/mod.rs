@@ -16,8 +16,10 @@ mod job;
 mod ledger;
 mod lists;
 mod outcome;
-mod pace;
 mod parked;
+#[cfg_attr(not(test), expect(dead_code, reason = "the lanes that ask the gates come next"))]
+#[expect(unused_imports, reason = "the same")]
+mod polite;
 mod queue;
 mod retry;
 mod roll;
@@ -40,6 +42,7 @@ pub use self::builder::PoolBuilder;
 use self::crew::{Crew, Whole};
 pub use self::lists::{Exceptions, Responses};
 pub use self::outcome::{Outcome, ThreadException, ThreadResponse};
+pub use self::polite::{Adaptive, CircuitBreaker, Politeness};
 pub use self::retry::RetryPolicy;
 pub use self::setup::HookResult;
 pub use self::stats::Stats;

@@ -1,0 +1,441 @@
+//! Each rule of a gate as a table of events and the times that follow from them.
+
+use std::time::{Duration, Instant};
+
+use super::super::{Adaptive, CircuitBreaker, Gate, GateState, Pass, Politeness, Sign};
+use Do::{End, Late, Look, Start};
+use State::{Full, Open, Refused, Until};
+
+/// What happens. Tries are numbered as they start.
+#[derive(Clone, Copy, Debug)]
+enum Do {
+    Look,
+    /// A try starts, and no random number makes the next one later.
+    Start,
+    /// A try starts, and the next one is as late as it may be.
+    Late,
+    End(usize, Sign),
+}
+
+/// How the gate is after it, in milliseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum State {
+    Open,
+    Until(u64),
+    Full,
+    Refused(u64, u32),
+}
+
+struct Clocked {
+    gate: Gate,
+    zero: Instant,
+    tries: Vec<Pass>,
+}
+
+impl Clocked {
+    fn new(politeness: &Politeness) -> Self {
+        Self { gate: Gate::new(politeness), zero: Instant::now(), tries: Vec::new() }
+    }
+
+    fn at(&self, ms: u64) -> Instant {
+        self.zero + Duration::from_millis(ms)
+    }
+
+    fn ms(&self, at: Instant) -> u64 {
+        // A rate is no whole number of nanoseconds.
+        let nanos = u64::try_from(at.duration_since(self.zero).as_nanos()).unwrap();
+        (nanos + 500_000) / 1_000_000
+    }
+
+    fn state(&mut self, ms: u64) -> State {
+        match self.gate.state(self.at(ms)) {
+            GateState::Open => Open,
+            GateState::Until(at) => Until(self.ms(at)),
+            GateState::Full => Full,
+            GateState::Refused { until, failures } => Refused(self.ms(until), failures),
+        }
+    }
+
+    fn step(&mut self, ms: u64, what: Do) {
+        let now = self.at(ms);
+        match what {
+            Look => {}
+            Start | Late => {
+                let random = if matches!(what, Late) { 1.0 } else { 0.0 };
+                assert_eq!(self.state(ms), Open, "before a start at {ms}");
+                let pass = self.gate.start(now, random);
+                self.tries.push(pass);
+            }
+            End(n, sign) => self.gate.end(now, self.tries[n], sign),
+        }
+    }
+
+    fn forget_at(&self, ms: u64) -> Option<u64> {
+        self.gate.forget_at(self.at(ms)).map(|at| self.ms(at))
+    }
+}
+
+fn check(politeness: &Politeness, table: &[(u64, Do, State)]) -> Clocked {
+    let mut clocked = Clocked::new(politeness);
+    for (n, (ms, what, expected)) in table.iter().enumerate() {
+        clocked.step(*ms, *what);
+        assert_eq!(clocked.state(*ms), *expected, "line {n}: {what:?} at {ms}");
+    }
+    clocked
+}
+
+const BUSY: Sign = Sign::Slow(None);
+
+const fn busy_for(seconds: u64) -> Sign {
+    Sign::Slow(Some(Duration::from_secs(seconds)))
+}
+
+#[test]
+fn tries_are_spaced_evenly_and_a_pause_is_not_made_up_for() {
+    check(
+        &Politeness::new().rate(2.0).jitter(0.5),
+        &[
+            (0, Look, Open),
+            (0, Start, Until(500)),
+            (100, End(0, Sign::Good), Until(500)),
+            (499, Look, Until(500)),
+            (500, Look, Open),
+            (503, Start, Until(1000)),
+            (1000, Late, Until(1750)),
+            (1800, Start, Until(2300)),
+            (9000, Start, Until(9500)),
+            (9500, Start, Until(10_000)),
+        ],
+    );
+}
+
+#[test]
+fn no_more_tries_run_than_may() {
+    check(
+        &Politeness::new().max_concurrent(2),
+        &[
+            (0, Start, Open),
+            (0, Start, Full),
+            (10, End(1, Sign::Nothing), Open),
+            (10, Start, Full),
+            (20, End(0, Sign::Failed), Open),
+            (30, End(2, Sign::Good), Open),
+            (30, Start, Open),
+            (30, Start, Full),
+        ],
+    );
+}
+
+#[test]
+fn where_both_hold_it_back_the_end_of_a_try_comes_first() {
+    check(
+        &Politeness::new().max_concurrent(1).rate(1.0),
+        &[
+            (0, Start, Full),
+            (10, End(0, Sign::Good), Until(1000)),
+            (1000, Start, Full),
+            (2500, Look, Full),
+            (2500, End(1, Sign::Good), Open),
+        ],
+    );
+}
+
+#[test]
+fn failures_in_a_row_open_the_circuit_and_one_try_closes_it() {
+    let settings = CircuitBreaker::new(3).open_for(Duration::from_secs(10));
+    let table = [
+        (0, Start, Open),
+        (0, Start, Open),
+        (0, Start, Open),
+        (0, Start, Open),
+        (0, Start, Open),
+        (10, End(0, Sign::Failed), Open),
+        (20, End(1, Sign::Overloaded), Open),
+        (30, End(2, Sign::Failed), Refused(10_030, 3)),
+        // Whatever was begun before: the circuit is open, and no longer than it was.
+        (50, End(3, Sign::Failed), Refused(10_030, 3)),
+        (60, End(4, Sign::Good), Refused(10_030, 3)),
+        (10_029, Look, Refused(10_030, 3)),
+        (10_030, Look, Open),
+        (10_040, Start, Full),
+        (10_050, End(5, Sign::Failed), Refused(20_050, 4)),
+        (20_050, Start, Full),
+        (20_060, End(6, Sign::Nothing), Open),
+        (20_070, Start, Full),
+        (20_080, End(7, busy_for(5)), Open),
+        (20_090, Start, Full),
+        (20_100, End(8, Sign::Good), Open),
+        (20_110, Start, Open),
+        (20_110, Start, Open),
+        (20_120, End(9, Sign::Failed), Open),
+        (20_130, End(10, Sign::Failed), Open),
+    ];
+    check(&Politeness::new().circuit_breaker(settings), &table);
+}
+
+#[test]
+fn a_success_ends_the_row_also_of_those_that_were_running() {
+    let settings = CircuitBreaker::new(2);
+    check(
+        &Politeness::new().circuit_breaker(settings),
+        &[
+            (0, Start, Open),
+            (0, Start, Open),
+            (0, Start, Open),
+            (0, Start, Open),
+            (10, End(0, Sign::Failed), Open),
+            (20, End(1, Sign::Good), Open),
+            (30, End(2, Sign::Failed), Open),
+            (30, End(3, Sign::Failed), Open),
+            (30, Start, Open),
+            (30, Start, Open),
+            (30, Start, Open),
+            (40, End(4, Sign::Failed), Open),
+            (50, End(5, busy_for(1)), Open),
+            (50, End(6, Sign::Failed), Refused(30_050, 2)),
+        ],
+    );
+}
+
+#[test]
+fn an_origin_that_has_too_much_to_do_is_asked_half_as_often_once_for_all_that_ran() {
+    let mut table = vec![(0, Start, Open); 16];
+    table.extend([
+        // 16 a second, halved.
+        (20, End(0, BUSY), Until(145)),
+        (25, End(1, BUSY), Until(145)),
+        (30, End(2, Sign::Overloaded), Until(145)),
+        (35, End(3, Sign::Good), Until(145)),
+        (145, Start, Until(270)),
+        (150, End(16, BUSY), Until(400)),
+        (151, End(4, BUSY), Until(400)),
+        (400, Start, Until(650)),
+        (650, Start, Until(900)),
+    ]);
+    check(&Politeness::new().adaptive(Adaptive::new()), &table);
+}
+
+#[test]
+fn nothing_starts_before_the_wait_that_was_asked_for_is_over() {
+    let mut table = vec![(0, Start, Open); 16];
+    table.extend([
+        (20, End(0, busy_for(10)), Until(10_020)),
+        (30, End(1, busy_for(5)), Until(10_020)),
+        (40, End(2, busy_for(20)), Until(20_040)),
+        (50, End(3, Sign::Good), Until(20_040)),
+        (20_040, Start, Until(20_165)),
+        (20_050, End(16, Sign::Slow(Some(Duration::ZERO))), Until(20_300)),
+    ]);
+    check(&Politeness::new().adaptive(Adaptive::new()), &table);
+    let table =
+        [(0, Start, Open), (0, Start, Open), (9, End(0, busy_for(9)), Open), (9, Start, Open)];
+    check(&Politeness::new().max_concurrent(9), &table);
+}
+
+#[test]
+fn a_rate_is_cut_no_further_than_to_the_least_and_begins_at_the_one_that_was_set() {
+    let adaptive = Adaptive::new().min_rate(0.25);
+    check(
+        &Politeness::new().rate(2.0).adaptive(adaptive.clone()),
+        &[
+            (0, Start, Until(500)),
+            (10, End(0, BUSY), Until(1010)),
+            (1010, Start, Until(2010)),
+            (1020, End(1, BUSY), Until(3020)),
+            (3020, Start, Until(5020)),
+            (3030, End(2, BUSY), Until(7030)),
+            (7030, Start, Until(11_030)),
+            (7040, End(3, BUSY), Until(11_040)),
+            (11_040, Start, Until(15_040)),
+            // No errors make it any faster.
+            (11_050, End(4, Sign::Failed), Until(15_040)),
+            (15_040, Start, Until(19_040)),
+            (15_050, End(5, Sign::Nothing), Until(19_040)),
+        ],
+    );
+    // A rate below the least that it adapts to is kept.
+    check(
+        &Politeness::new().rate(0.1).adaptive(adaptive),
+        &[(0, Start, Until(10_000)), (10, End(0, BUSY), Until(10_010))],
+    );
+}
+
+/// Starts a try as soon as one may, and lets each end so at once: how long it is to the next, in
+/// ms at each full second; nothing once there is no limit.
+fn gaps(clocked: &mut Clocked, from: u64, seconds: u64, sign: Sign) -> Vec<u64> {
+    let mut gaps = Vec::new();
+    let mut now = clocked.at(from);
+    let mut next = now;
+    while now < clocked.at(from + seconds * 1000) {
+        match clocked.gate.state(now) {
+            GateState::Until(at) => now = at,
+            GateState::Open => {
+                let pass = clocked.gate.start(now, 0.0);
+                clocked.gate.end(now, pass, sign);
+                match clocked.gate.state(now) {
+                    GateState::Until(at) if now >= next => {
+                        let micros = at.duration_since(now).as_micros();
+                        gaps.push(u64::try_from((micros + 500) / 1000).unwrap());
+                        next += Duration::from_secs(1);
+                    }
+                    GateState::Until(_) => {}
+                    _ => break,
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    gaps
+}
+
+#[test]
+fn it_grows_by_a_twentieth_each_second_and_has_no_limit_at_twice_what_was_too_much() {
+    let adaptive = Politeness::new().adaptive(Adaptive::new());
+    let mut table = vec![(0, Start, Open); 20];
+    table.push((20, End(0, BUSY), Until(120)));
+    let mut clocked = check(&adaptive, &table);
+    let gaps_good = gaps(&mut clocked, 120, 60, Sign::Good);
+    // 10 a second, and one more each second; 20 after ten seconds, and 5 % more each second then.
+    for (second, rate) in [(0, 10.0), (1, 11.0), (5, 15.0), (10, 20.0), (15, 25.7), (20, 33.0)] {
+        let gap = 1000.0 / rate;
+        let found = f64::from(u32::try_from(gaps_good[second]).unwrap());
+        assert!((found - gap).abs() <= gap * 0.04, "after {second} s: {found}, not {gap}");
+    }
+    assert_eq!(gaps_good.len(), 24, "at 40 a second: {gaps_good:?}");
+
+    let mut clocked = check(&adaptive, &table);
+    assert_eq!(gaps(&mut clocked, 120, 30, Sign::Failed), [100; 30], "no error makes it faster");
+}
+
+#[test]
+fn it_grows_no_higher_than_the_rate_that_was_set_and_not_by_a_pause() {
+    let adaptive = Politeness::new().rate(20.0).adaptive(Adaptive::new());
+    let mut table: Vec<_> = (0..20).map(|n| (n * 50, Start, Until((n + 1) * 50))).collect();
+    table.push((999, End(0, BUSY), Until(1099)));
+    let mut clocked = check(&adaptive, &table);
+    // Half a minute without a try counts as a second at most.
+    clocked.step(30_000, Start);
+    clocked.step(30_000, End(20, Sign::Good));
+    assert_eq!(clocked.state(30_000), Until(30_091));
+    let grown = gaps(&mut clocked, 30_100, 60, Sign::Good);
+    assert_eq!((grown[5], grown[9], grown[20], grown[59]), (62, 50, 50, 50), "{grown:?}");
+}
+
+#[test]
+fn an_origin_that_becomes_slow_is_asked_a_quarter_less_once_in_the_time_it_takes() {
+    let adaptive = Politeness::new().adaptive(Adaptive::new());
+    let mut clocked = Clocked::new(&adaptive);
+    let mut round = |at: u64, tries: std::ops::Range<usize>, latency: u64| {
+        for n in tries {
+            if n == clocked.tries.len() {
+                let now = clocked.at(at);
+                let pass = clocked.gate.start(now, 0.0);
+                clocked.tries.push(pass);
+            }
+            clocked.step(at + latency, End(n, Sign::Good));
+        }
+        clocked.state(at + latency)
+    };
+    assert_eq!(round(0, 0..8, 100), Open);
+    assert_eq!(round(200, 8..16, 190), Open);
+    // 24 a second, and a quarter less.
+    assert_eq!(round(400, 16..24, 300), Until(756));
+    let (state, hardly) = (round(900, 24..31, 500), 1400);
+    assert_eq!(state, Open, "{hardly}: no whole round of later ones yet");
+}
+
+#[test]
+fn a_server_with_a_limit_is_found_out_and_hardly_ever_refuses() {
+    for limit in [1.0, 10.0, 100.0] {
+        let (mut served, mut refused, mut tokens) = (0_u32, 0_u32, 1.0_f64);
+        let mut clocked = Clocked::new(&Politeness::new().adaptive(Adaptive::new()));
+        let (mut running, mut late_refused, mut late_served) = (Vec::new(), 0_u32, 0_u32);
+        for ms in 0..600_000 {
+            tokens = (tokens + limit / 1000.0).min((limit / 10.0).max(1.0));
+            let now = clocked.at(ms);
+            while running.len() < 16 && clocked.gate.state(now) == GateState::Open {
+                let is_served = tokens >= 1.0;
+                tokens -= f64::from(u8::from(is_served));
+                running.push((ms + 20, clocked.gate.start(now, 0.5), is_served));
+            }
+            running.retain(|(end, pass, is_served)| {
+                if *end > ms {
+                    return true;
+                }
+                clocked.gate.end(now, *pass, if *is_served { Sign::Good } else { BUSY });
+                served += u32::from(*is_served);
+                refused += u32::from(!is_served);
+                if ms >= 60_000 {
+                    late_served += u32::from(*is_served);
+                    late_refused += u32::from(!is_served);
+                }
+                false
+            });
+        }
+        let share = f64::from(late_served) / (limit * 540.0);
+        let all = format!("{limit}: {served} served, {refused} refused; later {share} of it");
+        assert!(share > 0.65, "{all}, and {late_refused} refused");
+        // It takes ten seconds to grow to what was too much.
+        assert!(late_refused < 540 / 10 * 2, "{all}, and {late_refused} refused");
+    }
+}
+
+#[test]
+fn a_gate_is_forgotten_when_it_holds_nothing_back_and_knows_nothing() {
+    let minute = 60_000;
+    let rate = Politeness::new().rate(2.0);
+    let adaptive = Politeness::new().adaptive(Adaptive::new());
+    let breaker = Politeness::new().circuit_breaker(CircuitBreaker::new(2));
+    let good = End(0, Sign::Good);
+    let failed = |n| End(n, Sign::Failed);
+    for (politeness, events, forgotten) in [
+        (&rate, &[(0, Look)][..], Some(0)),
+        (&rate, &[(0, Start)], None),
+        (&rate, &[(0, Start), (9, good)], Some(505)),
+        (&rate, &[(0, Start), (900, good)], Some(900)),
+        (&Politeness::new().max_concurrent(1), &[(0, Start), (9, good)], Some(9)),
+        (&adaptive, &[(0, Start), (9, good)], Some(minute + 9)),
+        (&adaptive, &[(0, Start), (9, End(0, busy_for(30)))], Some(minute + 30_009)),
+        // Half a second's rate is asked for every two seconds.
+        (&adaptive, &[(0, Start), (9, End(0, BUSY))], Some(minute + 2014)),
+        (&breaker, &[(0, Start), (9, good)], Some(9)),
+        (&breaker, &[(0, Start), (9, failed(0))], Some(minute + 9)),
+        (
+            &breaker,
+            &[(0, Start), (0, Start), (1, failed(0)), (9, failed(1))],
+            Some(minute + 30_009),
+        ),
+    ] {
+        let mut clocked = Clocked::new(politeness);
+        events.iter().for_each(|(ms, what)| clocked.step(*ms, *what));
+        let last = events.iter().map(|(ms, _)| *ms).max().unwrap();
+        assert_eq!(clocked.forget_at(last), forgotten, "{politeness:?}: {events:?}");
+        let Some(forgotten) = forgotten.filter(|at| *at > last) else { continue };
+        assert_eq!(clocked.forget_at(forgotten), Some(forgotten), "{politeness:?}: {events:?}");
+        clocked.step(forgotten, Look);
+        assert_eq!(clocked.state(forgotten), Open);
+        assert_eq!(clocked.forget_at(forgotten), Some(forgotten), "as a new one");
+    }
+}
+
+#[test]
+fn a_circuit_opens_no_more_for_failures_of_long_ago() {
+    let breaker = Politeness::new().circuit_breaker(CircuitBreaker::new(2));
+    let failed = |n| End(n, Sign::Failed);
+    let table = [(0, Start, Open), (0, failed(0), Open)];
+    let just = [(59_999, Start, Open), (59_999, failed(1), Refused(89_999, 2))];
+    check(&breaker, &[table, just].concat());
+    let late = [(60_000, Start, Open), (60_000, failed(1), Open)];
+    check(&breaker, &[table, late].concat());
+    // Half-open for a minute, then closed.
+    let open = [(0, Start, Open), (0, failed(1), Refused(30_000, 2))];
+    let open = [table, open].concat();
+    check(&breaker, &[&open[..], &[(89_999, Start, Full)]].concat());
+    check(&breaker, &[&open[..], &[(90_000, Start, Open)]].concat());
+}
+
+#[test]
+fn a_gate_is_small() {
+    assert!(size_of::<Gate>() <= 96, "{}", size_of::<Gate>());
+    assert!(size_of::<Pass>() <= 24, "{}", size_of::<Pass>());
+}
