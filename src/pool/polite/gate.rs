@@ -60,10 +60,9 @@ impl Gate {
         }
     }
 
-    /// Whether a try may start now. What can be waited for by the clock comes last, since what
+    /// Whether a try may start now; one always may where the gate could be forgotten. What can be waited for by the clock comes last, since what
     /// else there is may end later.
-    pub(in crate::pool) fn state(&mut self, now: Instant) -> GateState {
-        self.forget_if_over(now);
+    pub(in crate::pool) fn state(&self, now: Instant) -> GateState {
         match self.breaker.as_ref().map_or(Way::Free, |breaker| breaker.way(now)) {
             Way::Refused { until, failures } => return GateState::Refused { until, failures },
             Way::Probed => return GateState::Full,
