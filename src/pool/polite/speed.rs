@@ -151,3 +151,24 @@ const HALF: f64 = 0.5;
 const THREE_QUARTERS: f64 = 0.75;
 /// Of the rate before the cut, each second.
 const GROWTH: f64 = 0.05;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_cut_begins_a_new_round_of_latencies() {
+        let now = Instant::now();
+        let mut speed = Speed::new(&Adaptive::new(), None);
+        let mut end = |count: usize, ms: u64, notice: Notice| {
+            let (latency, epoch) = (Duration::from_millis(ms), speed.epoch());
+            speed.start(now);
+            let ends = (0..count).map(|_| speed.end(now, latency, epoch, notice));
+            ends.filter(|change| *change == Change::Slower).count()
+        };
+        assert_eq!(end(8, 100, Notice::Good), 0);
+        assert_eq!(end(7, 100, Notice::Good), 0);
+        assert_eq!(end(1, 100, Notice::Slow(None)), 1);
+        assert_eq!(end(8, 300, Notice::Good), 1, "the seven short ones were of the time before");
+    }
+}
