@@ -115,6 +115,9 @@ mod tests {
         assert_eq!(slow_rounds(&rounds), [1, 2, 3, 4]);
         rounds.extend([[1100; 8]; 1]);
         assert_eq!(slow_rounds(&rounds), [1, 2, 3, 4, 11], "and from then on compared with that");
+        let mut rounds = vec![[100; 8]];
+        (0..6).for_each(|_| rounds.extend([[300; 8], [150; 8]]));
+        assert_eq!(slow_rounds(&rounds), [1, 3, 5, 7, 9, 11], "but asking less helps here");
     }
 
     #[test]
