@@ -1,7 +1,6 @@
 //! FLOOR 2: one error type for every way in which a job can fail.
 
 mod attempt;
-#[cfg_attr(not(test), expect(dead_code, reason = "the lanes that say so come next"))]
 mod circuit;
 mod convert;
 mod kind;

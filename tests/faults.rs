@@ -121,6 +121,9 @@ impl Tally {
     }
 }
 
+/// How far a pool looks ahead, and one job on its way.
+const AHEAD: u64 = 65;
+
 /// Plays one batch, and checks all that can be said of it.
 fn play(seed: u64) -> Tally {
     let plan = Plan::of(seed);
@@ -166,13 +169,14 @@ fn play(seed: u64) -> Tally {
     let pulled = pulls.count();
     let twice: Vec<_> = told.iter().filter(|(_, times)| **times != 1).collect();
     assert!(twice.is_empty(), "told more than once: {twice:?}");
+    // What was looked ahead at and not begun leaves gaps where the pool ended early.
     let taken = told.len() as u64;
-    assert!(told.keys().copied().eq(0..taken), "told of {:?}", told.keys());
+    assert!(told.keys().all(|index| *index < plan.jobs), "told of {:?}", told.keys());
     let returned = handed_back.as_ref().map_or(0, |jobs: &Vec<Request>| jobs.len() as u64);
     match (&plan.ending, plan.is_counted()) {
         // What the worker brought too late went with the pool.
         (Ending::Drop, true) => {
-            assert!(pulled == taken || pulled == taken + 1, "{pulled}, {taken}")
+            assert!((taken..=taken + AHEAD).contains(&pulled), "{pulled}, {taken}")
         }
         (Ending::Drop, false) => {}
         _ => {
@@ -191,7 +195,7 @@ fn play(seed: u64) -> Tally {
     let mut tally = Tally { taken, handed_back: returned, ..Tally::default() };
     tally.unread = taken - read.len() as u64;
     if plan.reads_in_order() {
-        assert!(read.iter().map(Outcome::index).eq(0..read.len() as u64), "in the order of input");
+        assert!(read.is_sorted_by_key(Outcome::index), "in the order of input");
     }
     for outcome in read {
         let index = outcome.index();
@@ -217,10 +221,8 @@ fn play(seed: u64) -> Tally {
 
 #[track_caller]
 fn assert_adds_up(stats: &Stats) {
-    let Stats {
-        pulled, queued, delayed, in_flight, buffered, delivered, responses, failed, ..
-    } = *stats;
-    assert_eq!(pulled, queued + delayed + in_flight + buffered + delivered, "{stats:?}");
+    let Stats { pulled, delayed, in_flight, buffered, delivered, responses, failed, .. } = *stats;
+    assert_eq!(pulled, delayed + in_flight + buffered + delivered, "{stats:?}");
     assert_eq!(responses + failed, buffered + delivered, "{stats:?}");
 }
 

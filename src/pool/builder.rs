@@ -1,5 +1,8 @@
 //! How a pool is made: its settings, checked once, when it is built.
 
+mod mapping;
+mod scheduling;
+
 use std::fmt;
 use std::num::NonZero;
 use std::sync::Arc;
@@ -9,14 +12,14 @@ use super::Pool;
 use super::budget::Budget;
 use super::crew::{Crew, Plan};
 use super::intake::source;
+use super::lanes::{FAR, WINDOW};
 use super::ledger::Rules;
-use super::lists::{Exceptions, Responses};
-use super::outcome::{Outcome, ThreadException, ThreadResponse};
-use super::polite::Pace;
-use super::queue::{Next, Source};
+use super::outcome::ThreadException;
+use super::polite::{Hosts, Pace};
+use super::queue::Source;
 use super::retry::RetryPolicy;
 use super::setup::{HookResult, Setup};
-use super::stop::{OnError, Stop};
+use super::stop::OnError;
 use super::views::Views;
 use crate::connection::Deadline;
 use crate::error::{Error, ErrorKind, Phase};
@@ -52,7 +55,13 @@ pub struct PoolBuilder {
     token: Option<CancelToken>,
     stack_size: Option<usize>,
     rate: Option<f64>,
+    rate_jitter: f64,
+    hosts: Hosts,
+    /// What is wrong with the name of a host.
+    hosts_fault: Option<String>,
     retry: Option<RetryPolicy>,
+    look_ahead: Option<usize>,
+    waiting_capacity: Option<usize>,
     setup: Setup,
     source: Option<Box<dyn Source>>,
 }
@@ -101,20 +110,6 @@ impl Pool {
     }
 }
 
-impl Pool {
-    /// Outcomes for the jobs that were not taken from a queue that ended early: they were given as
-    /// a list, and each is owed one.
-    fn answer_unpulled(&self) -> impl Iterator<Item = Outcome> {
-        let schedule = &self.crew.schedule;
-        let (stop, deadline) =
-            (schedule.stopped().unwrap_or(Stop::Closed), schedule.rules.deadline);
-        (schedule.stats().pulled..).zip(self.close()).map(move |(index, request)| {
-            let error = stop.error(deadline).at(request.url());
-            Outcome::new(index, request, Err(error))
-        })
-    }
-}
-
 impl PoolBuilder {
     fn new() -> Self {
         Self {
@@ -128,7 +123,12 @@ impl PoolBuilder {
             token: None,
             stack_size: None,
             rate: None,
+            rate_jitter: 0.0,
+            hosts: Hosts::default(),
+            hosts_fault: None,
             retry: None,
+            look_ahead: None,
+            waiting_capacity: None,
             setup: Setup::default(),
             source: None,
         }
@@ -283,14 +283,6 @@ impl PoolBuilder {
         self
     }
 
-    /// How many requests a second the pool starts at most, evenly spaced. Waiting for it does not
-    /// count as part of a request's timeout. Default: no limit. What is not above 0 is an error
-    /// when the pool is built.
-    pub const fn rate(mut self, requests_per_second: f64) -> Self {
-        self.rate = Some(requests_per_second);
-        self
-    }
-
     /// What is tried again, and when. Default: nothing.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = Some(policy);
@@ -329,10 +321,8 @@ impl PoolBuilder {
             Some(threads) => threads,
             None => std::thread::available_parallelism().map_or(4, NonZero::get),
         };
-        if let Some(rate) = self.rate
-            && (!rate.is_finite() || rate <= 0.0)
-        {
-            return fault(format!("rate must be above 0 requests a second, not {rate}"));
+        if let Err(detail) = self.check_scheduling() {
+            return fault(detail);
         }
         if self.ordered == Some(Some(0)) {
             return fault("ordered_window must be at least 1, not 0".into());
@@ -340,12 +330,20 @@ impl PoolBuilder {
         if self.on_error.limit() == 0 {
             return fault("OnError::StopAfter must be at least 1, not 0".into());
         }
-        let room = match self.ordered {
-            Some(window) => window.unwrap_or_else(|| threads.saturating_mul(4)),
-            None => {
+        let look_ahead = self.look_ahead.unwrap_or(WINDOW);
+        let (room, room_ahead) = match (self.ordered, self.capacity) {
+            (Some(window), _) => {
+                let window = window.unwrap_or_else(|| threads.saturating_mul(4));
+                (window, window)
+            }
+            (None, Some(capacity)) => {
+                let room = capacity.saturating_add(threads);
+                (room, room)
+            }
+            (None, None) => {
                 let usual = threads.saturating_mul(2).clamp(MIN_CAPACITY, MAX_CAPACITY);
-                let capacity = self.capacity.unwrap_or(usual);
-                capacity.saturating_add(threads)
+                let room = usual.saturating_add(threads);
+                (room, room.saturating_add(look_ahead.saturating_mul(FAR)))
             }
         };
         let mut setup = self.setup;
@@ -353,60 +351,22 @@ impl PoolBuilder {
         Ok(Plan {
             threads,
             stack_size: self.stack_size,
-            pace: self.rate.map(|rate| Pace::new(rate, 0.0)),
+            hosts: self.hosts,
+            seed: None,
+            pace: self.rate.map(|rate| Pace::new(rate, self.rate_jitter)),
             budget: Budget::new(self.body_budget),
             rules: Rules {
                 room,
+                room_ahead,
+                look_ahead,
+                waiting_capacity: self.waiting_capacity.unwrap_or(WAITING),
                 ordered: self.ordered.is_some(),
-                may_park: self.retry.is_some(),
                 deadline: Deadline::after(Instant::now(), self.deadline, Clock::Deadline),
                 max_failed: self.on_error.limit(),
+                retry: self.retry,
             },
-            retry: self.retry,
             setup,
         })
-    }
-
-    /// Runs a list of requests and waits until every one has its outcome: gives the responses and
-    /// the exceptions, each in the order of the list.
-    ///
-    /// Everything is kept in memory until it is returned, as the name promises; for long lists
-    /// read [`Pool::outcomes`] as they come. If the pool cannot be started, every request comes
-    /// back as an exception that says why; if it ends early, by its [`deadline`](Self::deadline) or
-    /// [`on_error`](Self::on_error), every request that was not taken does.
-    pub fn map<I>(mut self, requests: I) -> (Responses, Exceptions)
-    where
-        I: IntoIterator,
-        I::Item: Into<Request>,
-    {
-        let requests: Vec<Request> = requests.into_iter().map(Into::into).collect();
-        self.source = Some(source(requests));
-        let mut outcomes: Vec<Outcome>;
-        match self.start() {
-            Ok(pool) => {
-                outcomes = pool.outcomes().collect();
-                outcomes.extend(pool.answer_unpulled());
-            }
-            Err((error, mut jobs)) => {
-                let requests = std::iter::from_fn(|| match jobs.next(Duration::ZERO) {
-                    Next::Job(request) => Some(request),
-                    Next::Empty | Next::Closed | Next::Panicked(_) => None,
-                });
-                let same = || Error::new(error.kind(), error.message());
-                outcomes =
-                    (0..).zip(requests).map(|(n, job)| Outcome::new(n, job, Err(same()))).collect();
-            }
-        }
-        let (mut responses, mut exceptions) = (Vec::new(), Vec::new());
-        for outcome in outcomes {
-            match outcome {
-                Outcome::Response(response) => responses.push(response),
-                Outcome::Exception(exception) => exceptions.push(exception),
-            }
-        }
-        responses.sort_by_key(ThreadResponse::index);
-        exceptions.sort_by_key(ThreadException::index);
-        (Responses::of(responses), Exceptions::of(exceptions))
     }
 }
 
@@ -421,6 +381,7 @@ impl fmt::Debug for PoolBuilder {
             .field("on_error", &self.on_error)
             .field("session", &self.setup.config)
             .field("rate", &self.rate)
+            .field("politeness", &self.hosts)
             .field("retry", &self.retry)
             .finish_non_exhaustive()
     }
@@ -432,3 +393,5 @@ const MIN_CAPACITY: usize = 32;
 const MAX_CAPACITY: usize = 1024;
 /// Four times the largest body that a session takes by default.
 const BODY_BUDGET: u64 = 256 << 20;
+/// Jobs that wait, each a request in memory.
+const WAITING: usize = 4096;

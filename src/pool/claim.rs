@@ -46,6 +46,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::job::Job;
+use super::lanes::Ticket;
+use super::polite::Sign;
+use super::retry::RetryPolicy;
 use crate::error::{Error, ErrorKind};
 use crate::message::Response;
 use crate::session::Traffic;
@@ -55,8 +58,11 @@ pub(super) trait Desk {
     /// Hands over the outcome of a job.
     fn deliver(&self, job: Job, result: Result<Response, Error>, traffic: Traffic);
 
-    /// Keeps a job until it is due.
-    fn park(&self, job: Job, due: Instant, traffic: Traffic);
+    /// Keeps a job until it is due; how its try ended is told to its origin's lane.
+    fn park(&self, job: Job, due: Instant, sign: Sign, traffic: Traffic);
+
+    /// Whether the budget of its origin has another try for it; it is taken.
+    fn may_retry(&self, ticket: Ticket, policy: &RetryPolicy) -> bool;
 }
 
 /// Where a worker has the job that it runs.
@@ -64,6 +70,7 @@ pub(super) trait Desk {
 pub(super) struct Seat(Mutex<Held>);
 
 #[derive(Default)]
+#[expect(clippy::large_enum_variant, reason = "there is one to a worker")]
 enum Held {
     #[default]
     Nothing,
@@ -141,10 +148,22 @@ impl<'a> Claim<'a> {
     }
 
     /// The job is to be tried again when it is due.
-    pub(super) fn park(self, due: Instant, traffic: Traffic) {
+    pub(super) fn park(self, due: Instant, sign: Sign, traffic: Traffic) {
         if let Some(job) = self.seat.take() {
-            self.desk.park(job, due, traffic);
+            self.desk.park(job, due, sign, traffic);
         }
+    }
+
+    /// What the end of the job's try says of its origin.
+    pub(super) fn sign_of(&self, result: &Result<Response, Error>) -> Sign {
+        let ticket = self.with_job(|job| job.ticket).flatten();
+        ticket.map_or(Sign::Nothing, |ticket| ticket.sign_of(result))
+    }
+
+    /// Whether the budget of its origin has another try for the job; it is taken.
+    pub(super) fn may_retry(&self, policy: &RetryPolicy) -> bool {
+        let ticket = self.with_job(|job| job.ticket).flatten();
+        ticket.is_none_or(|ticket| self.desk.may_retry(ticket, policy))
     }
 }
 
@@ -176,8 +195,12 @@ mod tests {
             self.0.lock().unwrap().push(result.unwrap_err().kind().to_string());
         }
 
-        fn park(&self, _: Job, _: Instant, _: Traffic) {
+        fn park(&self, _: Job, _: Instant, _: Sign, _: Traffic) {
             self.0.lock().unwrap().push("parked".into());
+        }
+
+        fn may_retry(&self, _: Ticket, _: &RetryPolicy) -> bool {
+            true
         }
     }
 
@@ -195,7 +218,10 @@ mod tests {
     #[test]
     fn every_way_to_end_a_claim_accounts_for_the_job_once() {
         assert_eq!(booked(|claim, _| claim.finish(io(), Traffic::default())), ["io"]);
-        assert_eq!(booked(|claim, _| claim.park(Instant::now(), Traffic::default())), ["parked"]);
+        assert_eq!(
+            booked(|claim, _| claim.park(Instant::now(), Sign::Nothing, Traffic::default())),
+            ["parked"]
+        );
         assert_eq!(booked(|claim, _| drop(claim)), ["panic"]);
         assert_eq!(booked(|_claim, _| panic!("on purpose")), ["panic"]);
     }
@@ -205,7 +231,7 @@ mod tests {
         let taken_away = |seat: &Seat| assert!(seat.abandon().is_some() && seat.is_lost());
         for end in [
             (|claim: Claim<'_>| claim.finish(io(), Traffic::default())) as fn(Claim<'_>),
-            |claim| claim.park(Instant::now(), Traffic::default()),
+            |claim| claim.park(Instant::now(), Sign::Nothing, Traffic::default()),
             |claim| drop(claim),
             |_claim| panic!("on purpose"),
         ] {

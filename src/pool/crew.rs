@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use super::budget::Budget;
 use super::claim::{Claim, Desk, Seat};
 use super::job::Job;
+use super::lanes::{Held, Lanes, Ticket};
 use super::ledger::Rules;
 use super::outcome::{Message, Outcome};
 use super::parked::Parked;
-use super::polite::Pace;
+use super::polite::{Hosts, Pace, Sign};
 use super::queue::Source;
 use super::retry::RetryPolicy;
 use super::roll::Roll;
-use super::schedule::{Next, Schedule};
+use super::schedule::{Ended, Next, Schedule};
 use super::setup::Setup;
 use super::share::{Share, Waker};
 use super::stats::Place;
@@ -26,7 +27,7 @@ use crate::catch::catch;
 use crate::connection::{Abandon, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Afterwards, OnCancel, Response, Timings};
+use crate::message::{Afterwards, CancelToken, OnCancel, Request, Response, Timings, Watch};
 use crate::observer::Observed;
 use crate::session::Traffic;
 
@@ -34,9 +35,10 @@ use crate::session::Traffic;
 pub(super) struct Plan {
     pub(super) threads: usize,
     pub(super) stack_size: Option<usize>,
+    pub(super) hosts: Hosts,
+    pub(super) seed: Option<u64>,
     pub(super) pace: Option<Pace>,
     pub(super) budget: Budget,
-    pub(super) retry: Option<RetryPolicy>,
     pub(super) setup: Setup,
     pub(super) rules: Rules,
 }
@@ -45,7 +47,6 @@ pub(super) struct Plan {
 pub(super) struct Crew {
     pub(super) schedule: Arc<Schedule>,
     setup: Setup,
-    retry: Option<RetryPolicy>,
     stack_size: Option<usize>,
     pub(super) roll: Roll,
 }
@@ -59,12 +60,12 @@ impl Crew {
         plan: Plan,
     ) -> Result<(Arc<Self>, Receiver<Message>), (Error, Box<dyn Source>)> {
         let (sender, receiver) = channel();
+        let lanes = Lanes::new(plan.rules.look_ahead, plan.hosts, plan.seed);
         let (schedule, initial) =
-            Schedule::new(jobs, plan.threads, plan.pace, plan.budget, plan.rules, sender);
+            Schedule::new(jobs, plan.threads, lanes, plan.pace, plan.budget, plan.rules, sender);
         let crew = Arc::new(Self {
             schedule: Arc::new(schedule),
             setup: plan.setup,
-            retry: plan.retry,
             stack_size: plan.stack_size,
             roll: Roll::default(),
         });
@@ -96,17 +97,16 @@ impl Crew {
     /// The life of a worker.
     fn work(self: Arc<Self>, id: usize, interrupt: Interrupt) {
         let berth = Arc::new(Berth { crew: Arc::downgrade(&self), id, seat: Seat::default() });
-        let _leaving = Leaving(&self, &berth);
         interrupt.on_abandon(Arc::clone(&berth) as Arc<dyn Abandon>);
         let waker = Arc::new(Waker::of(&self.schedule));
-        let mut worker = Worker::new(&self.setup, self.retry.as_ref(), interrupt);
+        let retry = self.schedule.rules.retry.as_ref();
+        let mut worker = Worker::new(&self.setup, retry, interrupt);
+        let mut leaving = Leaving { crew: &self, berth: &berth, held: Held::default() };
         while !berth.seat.is_lost() {
-            let taken = match self.schedule.next() {
+            let news = worker.idle_origins(leaving.held.is_in_doubt());
+            let watcher = |index, request: &Request| self.watch(index, request);
+            let taken = match self.schedule.next(&mut leaving.held, news, &watcher) {
                 Next::Job(taken) => taken,
-                Next::Early(job, due) => {
-                    self.hold(job, due, Place::Queued);
-                    continue;
-                }
                 Next::TimeIsUp => {
                     self.stop(Stop::Deadline);
                     continue;
@@ -124,17 +124,23 @@ impl Crew {
         }
     }
 
-    /// Keeps a job until it is due; its token can still end it.
-    fn hold(self: &Arc<Self>, job: Job, due: Instant, place: Place) {
-        let (index, token) = (job.index, job.request.own_cancel_token().cloned());
-        let watch = token.as_ref().map(|token| {
-            token.watch(Arc::new(Held { crew: Arc::downgrade(self), index }) as Arc<dyn OnCancel>)
-        });
-        if let Some((parked, stop)) = self.schedule.park(Parked { due, job, place, watch }) {
+    /// A job that waits can be ended by its token.
+    fn watch(self: &Arc<Self>, index: u64, request: &Request) -> Option<Watch> {
+        let token = request.own_cancel_token()?;
+        let held = Waiting { crew: Arc::downgrade(self), index };
+        Some(token.watch(Arc::new(held) as Arc<dyn OnCancel>))
+    }
+
+    /// Keeps a job until it is due to be tried again; its token can still end it.
+    fn hold(self: &Arc<Self>, job: Job, due: Instant, ended: Ended) {
+        let (index, request) = (job.index, Arc::clone(&job.request));
+        let watch = self.watch(index, &request);
+        let parked = Parked { job, place: Place::InFlight, watch };
+        if let Some((parked, stop)) = self.schedule.park(parked, due, ended) {
             return self.turn_away(parked, stop);
         }
         // Cancelled before it could be found there?
-        if token.is_some_and(|token| token.is_cancelled()) {
+        if request.own_cancel_token().is_some_and(CancelToken::is_cancelled) {
             self.let_go(index);
         }
     }
@@ -161,9 +167,6 @@ impl Crew {
             self.stop(Stop::Deadline);
             None
         });
-        if !self.schedule.rules.may_park {
-            return whole;
-        }
         let parked = self.schedule.left_for_parked(now);
         if parked.is_some_and(|left| left.is_zero()) {
             for Parked { job, place, watch, .. } in self.schedule.take_expired(now) {
@@ -186,13 +189,14 @@ impl Crew {
     }
 
     /// Hands an outcome over; the observer hears of it first.
-    fn settle(&self, job: Job, result: Result<Response, Error>, from: Place, traffic: Traffic) {
+    fn settle(&self, mut job: Job, result: Result<Response, Error>, from: Place, traffic: Traffic) {
+        let ended = job.ticket.take().map(|ticket| (ticket, ticket.sign_of(&result)));
         let result = self.observe(&job, result);
         match &result {
             Ok(response) => debug!("job {}: {}", job.index, response.status()),
             Err(error) => debug!("job {}: {}", job.index, error.message()),
         }
-        if self.schedule.settle(from, Outcome::of(job, result), traffic) {
+        if self.schedule.settle(from, Outcome::of(job, result), traffic, ended) {
             debug!("there were too many failures");
             self.cancel(Stop::Failures);
         }
@@ -273,9 +277,14 @@ impl Desk for Arc<Crew> {
         self.settle(job, result, Place::InFlight, traffic);
     }
 
-    fn park(&self, job: Job, due: Instant, traffic: Traffic) {
+    fn park(&self, mut job: Job, due: Instant, sign: Sign, traffic: Traffic) {
         self.schedule.count(traffic);
-        self.hold(job, due, Place::InFlight);
+        let ended = job.ticket.take().map(|ticket| (ticket, sign));
+        self.hold(job, due, ended);
+    }
+
+    fn may_retry(&self, ticket: Ticket, policy: &RetryPolicy) -> bool {
+        self.schedule.may_retry(ticket, policy)
     }
 }
 
@@ -296,12 +305,12 @@ impl Abandon for Berth {
 }
 
 /// A job that waits in the schedule, as its token sees it.
-struct Held {
+struct Waiting {
     crew: Weak<Crew>,
     index: u64,
 }
 
-impl OnCancel for Held {
+impl OnCancel for Waiting {
     fn cancelled(&self) -> Option<Afterwards> {
         let (crew, index) = (self.crew.upgrade()?, self.index);
         Some(Box::new(move || crew.let_go(index)))
@@ -319,12 +328,18 @@ impl OnCancel for Whole {
 }
 
 /// Takes a worker off the roll when it ends, however it ends.
-struct Leaving<'a>(&'a Arc<Crew>, &'a Berth);
+struct Leaving<'a> {
+    crew: &'a Arc<Crew>,
+    berth: &'a Berth,
+    /// To which origins it has connections.
+    held: Held,
+}
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        let Self(crew, berth) = self;
+        let Self { crew, berth, held } = self;
         let panicked = std::thread::panicking();
+        crew.schedule.leave(held);
         if berth.seat.is_lost() {
             crew.schedule.has_ended();
         } else {

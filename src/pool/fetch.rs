@@ -1,51 +1,103 @@
 //! Asking the source, which is the caller's code: it may wait, or panic.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::queue::{Next, Source, drop_quietly};
 use crate::catch::{Panicked, catch};
 use crate::error::Error;
-use crate::message::Request;
+use crate::message::{Request, Target};
 
 /// The source of the jobs, as the schedule has it.
 pub(super) enum SourceState {
-    /// The source, and how many jobs it says it has left at most.
-    Here(Box<dyn Source>, Option<usize>),
+    Here(Lendable),
     /// A worker is asking it.
     Lent,
     Closed,
 }
 
-/// A request that a source gave, and what is wrong with it already.
-pub(super) type Fetched = (Request, Option<Error>);
+/// A source that can be asked.
+pub(super) struct Lendable {
+    pub(super) source: Box<dyn Source>,
+    /// How many jobs it says it has left at most.
+    pub(super) left: Option<usize>,
+    /// Whether it can be asked for jobs that are not needed yet: it answers at once, as far as that
+    /// can be known.
+    pub(super) is_quick: bool,
+}
 
-/// Asks the source. A panic ends it, and becomes the outcome of a job of its own.
-pub(super) fn ask(mut source: Box<dyn Source>, wait: Duration) -> (Option<Fetched>, SourceState) {
-    match catch(|| source.next(wait)) {
-        Ok(Next::Job(request)) => (Some((request, None)), SourceState::here(source)),
-        Ok(Next::Panicked(payload)) => {
-            let panicked = Panicked::of(payload);
-            let error = Error::panicked("a job panicked on its way to a request", &panicked);
-            (Some((Request::get(""), Some(error))), SourceState::here(source))
-        }
-        Ok(Next::Empty) => (None, SourceState::here(source)),
-        Ok(Next::Closed) => {
-            drop_quietly(Some(source));
-            (None, SourceState::Closed)
-        }
-        Err(panicked) => {
-            drop_quietly(Some(source));
-            let error = Error::panicked("the job queue panicked and gives no more jobs", &panicked);
-            (Some((Request::get(""), Some(error))), SourceState::Closed)
-        }
+/// A request that a source gave.
+pub(super) struct Fetched {
+    pub(super) request: Request,
+    /// What is wrong with it already.
+    pub(super) fault: Option<Error>,
+    /// Its URL, parsed; none where that cannot be.
+    pub(super) target: Option<Target>,
+}
+
+impl Fetched {
+    fn of(request: Request) -> Self {
+        let target = Target::parse(request.url()).ok();
+        Self { request, fault: None, target }
     }
+
+    fn faulty(fault: Error) -> Self {
+        Self { request: Request::get(""), fault: Some(fault), target: None }
+    }
+}
+
+/// Asks the source for a job and waits for it, but no longer than `wait`; if it never keeps anybody
+/// waiting, for more of them, that are there already. A panic ends it, and becomes the outcome of a job
+/// of its own.
+pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>, SourceState) {
+    let mut source = lent.source;
+    let never_waits = source.never_waits();
+    let mut fetched = Vec::with_capacity(if never_waits { most } else { 1 });
+    let mut wait = wait;
+    let started = Instant::now();
+    loop {
+        match catch(|| source.next(wait)) {
+            Ok(Next::Job(request)) => fetched.push(Fetched::of(request)),
+            Ok(Next::Panicked(payload)) => {
+                let panicked = Panicked::of(payload);
+                let what = "a job panicked on its way to a request";
+                fetched.push(Fetched::faulty(Error::panicked(what, &panicked)));
+            }
+            Ok(Next::Empty) => break,
+            Ok(Next::Closed) => {
+                drop_quietly(Some(source));
+                return (fetched, SourceState::Closed);
+            }
+            Err(panicked) => {
+                drop_quietly(Some(source));
+                let what = "the job queue panicked and gives no more jobs";
+                fetched.push(Fetched::faulty(Error::panicked(what, &panicked)));
+                return (fetched, SourceState::Closed);
+            }
+        }
+        if !never_waits || fetched.len() >= most {
+            break;
+        }
+        wait = Duration::ZERO;
+    }
+    // One that has just been quick is taken to be so once more.
+    let is_quick = never_waits || (started.elapsed() < QUICK && !fetched.is_empty());
+    (fetched, SourceState::here(source, is_quick))
 }
 
 impl SourceState {
-    pub(super) fn here(source: Box<dyn Source>) -> Self {
+    /// A source that nobody has asked yet.
+    pub(super) fn new(source: Box<dyn Source>) -> Self {
+        let is_quick = source.never_waits();
+        Self::here(source, is_quick)
+    }
+
+    fn here(source: Box<dyn Source>, is_quick: bool) -> Self {
         // What an iterator says of its length is the caller's code, too. One that panics says
         // nothing.
         let left = catch(|| source.most_left()).unwrap_or_default();
-        Self::Here(source, left)
+        Self::Here(Lendable { source, left, is_quick })
     }
 }
+
+/// An iterator that takes longer than this for a job may wait for something.
+const QUICK: Duration = Duration::from_micros(50);

@@ -32,11 +32,20 @@ where
     if let Some(live) = found {
         return live;
     }
+    let is_list = list::<Request>(any)
+        || list::<String>(any)
+        || list::<&'static str>(any)
+        || list::<ThreadException>(any);
     match queue {
-        Some(queue) => Box::new(Listed(queue.into_iter())),
+        Some(queue) => Box::new(Listed { jobs: queue.into_iter(), is_list }),
         // Taken only above, where it is returned.
-        None => Box::new(Listed(std::iter::empty::<Request>())),
+        None => Box::new(Listed { jobs: std::iter::empty::<Request>(), is_list: true }),
     }
+}
+
+/// Whether the queue is a list of such things, so that asking it for the next one takes no time.
+fn list<T: 'static>(queue: &dyn Any) -> bool {
+    queue.is::<Option<Vec<T>>>() || queue.is::<Option<std::vec::IntoIter<T>>>()
 }
 
 fn live<T: Into<Request> + Send + 'static>(queue: &mut dyn Any) -> Option<Box<dyn Source>> {

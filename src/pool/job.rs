@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::lanes::Ticket;
 use crate::connection::Deadline;
 use crate::error::{Attempt, Error};
-use crate::message::Request;
+use crate::message::{Request, Target};
 
 /// A request that was taken off the queue, with its place in the input.
 #[derive(Debug)]
@@ -27,6 +28,10 @@ pub(super) struct Job {
     pub(super) attempts: Vec<Attempt>,
     /// What is wrong with it already: it is answered with this and not sent.
     pub(super) fault: Option<Error>,
+    /// Its URL, as it was parsed to find its lane; for the first try, which need not parse it again.
+    pub(super) target: Option<Target>,
+    /// Its place in its lane, while a worker has it.
+    pub(super) ticket: Option<Ticket>,
 }
 
 impl Job {
@@ -34,7 +39,18 @@ impl Job {
         let request = Arc::new(request);
         let deadline = Deadline::never();
         let attempts = Vec::new();
-        Self { index, request, taken, began: None, deadline, retries: 0, attempts, fault: None }
+        Self {
+            index,
+            request,
+            taken,
+            began: None,
+            deadline,
+            retries: 0,
+            attempts,
+            fault: None,
+            target: None,
+            ticket: None,
+        }
     }
 
     /// Notes what a try came to, after which there will be another.

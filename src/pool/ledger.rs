@@ -1,47 +1,60 @@
 //! What the schedule knows, and how it changes: one lock holds all of it, so that every count is of
 //! one moment.
 
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
 use super::fetch::{Fetched, SourceState};
 use super::job::Job;
+use super::lanes::{Go, Held, Lanes, Next, Times};
 use super::outcome::Outcome;
 use super::parked::Parked;
 use super::polite::Pace;
+use super::queue::Source;
+use super::retry::RetryPolicy;
 use super::stats::{Place, Stats};
 use super::stop::Stop;
-use super::unpulled::Slot;
+use super::unpulled::{Rest, Slot};
 use crate::connection::Deadline;
-use crate::message::Watch;
+use crate::error::Error;
+use crate::message::{CancelToken, Watch};
 use crate::session::Traffic;
 
 /// What holds as long as the pool lives.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Rules {
-    /// How many jobs may be taken and not read, those that wait for another try apart.
+    /// How many jobs may be under way and not read.
     pub(super) room: usize,
-    /// Outcomes are read in the order of the input; then all that are taken count as room.
+    /// The same, with those that wait for a worker and could start. Where the order of the input is
+    /// kept, with all that were taken.
+    pub(super) room_ahead: usize,
+    /// How many jobs are looked at to find one for a worker.
+    pub(super) look_ahead: usize,
+    /// How many jobs wait here at most before no further one is taken.
+    pub(super) waiting_capacity: usize,
+    /// Outcomes are read in the order of the input.
     pub(super) ordered: bool,
-    /// Whether a running job may come back to be parked.
-    pub(super) may_park: bool,
     pub(super) deadline: Deadline,
     /// How many exceptions end the pool.
     pub(super) max_failed: u64,
+    /// What is tried again unless a job or a session says otherwise.
+    pub(super) retry: Option<RetryPolicy>,
 }
 
 /// The state under the schedule's lock.
 pub(super) struct Ledger {
-    pub(super) rules: Rules,
+    rules: Rules,
     pub(super) source: SourceState,
-    /// A job that the source gave when it was not wanted any more.
-    pub(super) late: Option<Fetched>,
+    /// The place in the input of the next job that the source gives.
+    pub(super) next_index: u64,
+    /// Jobs that were not begun when the pool was told to take no more, or came after that.
+    pub(super) late: VecDeque<(u64, Fetched)>,
     /// Where the source goes when the worker that has it comes back.
     pub(super) claimant: Option<Arc<Slot>>,
-    pub(super) parked: BinaryHeap<Parked>,
-    pub(super) pace: Option<Pace>,
+    pub(super) lanes: Lanes<Parked>,
+    pace: Option<Pace>,
     pub(super) stop: Option<Stop>,
     /// There will be no further outcome, and whoever waits for one has been told.
     pub(super) ended: bool,
@@ -55,10 +68,10 @@ pub(super) struct Ledger {
     /// only where that order is kept.
     next_out: u64,
     ahead: BTreeSet<u64>,
-    /// A view waits, and was not told yet that a job has been parked whose time may end.
-    pub(super) nudge: bool,
     /// Workers that wait for a job.
     pub(super) waiting: usize,
+    /// When the first of them will wake by itself.
+    pub(super) alarm: Option<Instant>,
     pub(super) threads: usize,
     pub(super) max_threads: usize,
     /// Workers that could not be woken and were done without. They end by themselves, and until
@@ -78,15 +91,17 @@ impl Ledger {
     pub(super) fn new(
         rules: Rules,
         source: SourceState,
+        lanes: Lanes<Parked>,
         pace: Option<Pace>,
         budget: Budget,
     ) -> Self {
         Self {
             rules,
             source,
-            late: None,
+            next_index: 0,
+            late: VecDeque::new(),
             claimant: None,
-            parked: BinaryHeap::new(),
+            lanes,
             pace,
             stop: None,
             ended: false,
@@ -96,52 +111,73 @@ impl Ledger {
             unread: 0,
             next_out: 0,
             ahead: BTreeSet::new(),
-            nudge: false,
             waiting: 0,
+            alarm: None,
             threads: 0,
             max_threads: 0,
             given_up: 0,
         }
     }
 
-    /// Makes a job of what the source gave.
-    pub(super) fn number(&mut self, (request, fault): Fetched, now: Instant, to: Place) -> Job {
-        let mut job = Job::new(self.stats.pulled, request, now);
-        job.fault = fault;
-        self.stats.pull(to);
-        job
+    /// Takes in what the source gave.
+    pub(super) fn take_in(&mut self, fetched: Fetched, watch: Option<Watch>, now: Instant) {
+        let index = self.next_index;
+        self.next_index = index.saturating_add(1);
+        let Fetched { request, fault, target } = fetched;
+        // Nothing holds back what is answered without being sent.
+        let is_over = request.own_cancel_token().is_some_and(CancelToken::is_cancelled);
+        let lane = self.lanes.lane_for(target.as_ref().filter(|_| !is_over));
+        let mut job = Job::new(index, request, now);
+        (job.fault, job.target) = (fault, target);
+        let parked = Parked { job, place: Place::Queued, watch };
+        self.lanes.put(lane, index, Times::default(), parked, now);
     }
 
-    /// The job that has waited long enough, if there is one; it is in flight from here on.
-    pub(super) fn pop_due(&mut self, now: Instant) -> Option<Taken> {
-        if self.parked.peek().is_none_or(|parked| parked.due > now) {
+    /// The job that a worker should begin now, if there is one for it; it is in flight from here on.
+    pub(super) fn start(&mut self, held: &mut Held, now: Instant) -> Option<Taken> {
+        if !self.has_room() {
             return None;
         }
-        let parked = self.parked.pop()?;
-        self.stats.shift(parked.place, Place::InFlight);
-        if parked.place == Place::Delayed {
-            self.stats.retried = self.stats.retried.saturating_add(1);
+        let may_send = self.pace_wait(now).is_none();
+        let Next { item: Parked { mut job, place, watch }, go, .. } =
+            self.lanes.take(held, now, may_send)?;
+        self.stats.shift(place, Place::InFlight);
+        match go {
+            Go::Start(ticket) => {
+                if let Some(pace) = &mut self.pace {
+                    pace.start(now, self.lanes.roll());
+                }
+                if place == Place::Delayed {
+                    self.stats.retried = self.stats.retried.saturating_add(1);
+                } else if let Some(policy) = &self.rules.retry {
+                    self.lanes.requested(ticket.lane, policy);
+                }
+                job.ticket = Some(ticket);
+            }
+            Go::Refuse { origin, failures, until } => {
+                let left = until.saturating_duration_since(now);
+                job.fault = Some(Error::circuit_open(&origin, failures, left));
+            }
         }
-        self.keep_pace(now);
-        Some(self.claim(parked.job, parked.watch))
+        let start_another = self.stop.is_none() && self.has_more() && self.count_another();
+        Some(Taken { job, start_another, watch })
     }
 
-    /// A job that is in flight goes to a worker.
-    pub(super) fn claim(&mut self, job: Job, watch: Option<Watch>) -> Taken {
-        let more = match &self.source {
-            SourceState::Here(_, left) => *left != Some(0),
+    /// Whether there is, or may be, another job.
+    fn has_more(&self) -> bool {
+        match &self.source {
+            SourceState::Here(lendable) => lendable.left != Some(0) || !self.lanes.is_empty(),
             SourceState::Lent => true,
-            SourceState::Closed => false,
-        };
-        let start_another = more && self.stop.is_none() && self.count_another();
-        Taken { job, start_another, watch }
+            SourceState::Closed => !self.lanes.is_empty(),
+        }
     }
 
     /// Counts one worker more, if there is nobody free and there may be one more.
     pub(super) fn count_another(&mut self) -> bool {
         // Workers without a job wait here, ask the source, or have only just been started. Where
-        // jobs wait to become due there is one worker more: the source may hold the other one up.
-        let due_later = usize::from(!self.parked.is_empty());
+        // jobs wait that cannot start yet there is one worker more: the source may hold the other one
+        // up.
+        let due_later = usize::from(self.lanes.next_time().is_some());
         let busy = usize::try_from(self.stats.in_flight).unwrap_or(usize::MAX);
         let all_busy = busy.saturating_add(due_later) >= self.threads;
         let most = self.max_threads.saturating_mul(2);
@@ -152,24 +188,95 @@ impl Ledger {
         counted
     }
 
-    pub(super) fn keep_pace(&mut self, now: Instant) {
-        if let Some(pace) = &mut self.pace {
-            pace.start(now, 0.0);
-        }
-    }
-
+    /// How long until the pool's own rate lets a request start; `None` if it may now.
     pub(super) fn pace_wait(&self, now: Instant) -> Option<Duration> {
         self.pace.as_ref()?.wait(now)
     }
 
-    /// Whether no further job may be taken before some outcome is read.
-    pub(super) fn is_full(&self) -> bool {
-        let Stats { queued, delayed, in_flight, .. } = self.stats;
-        let mut held = self.unread.saturating_add(queued).saturating_add(in_flight);
+    /// When a worker that finds nothing to do must look again; `None`: when it is told to.
+    pub(super) fn next_time(&self, now: Instant) -> Option<Instant> {
+        let paced = match self.pace_wait(now) {
+            Some(wait) if self.lanes.ready() > 0 => now.checked_add(wait),
+            _ => None,
+        };
+        paced.into_iter().chain(self.lanes.next_time()).min()
+    }
+
+    /// Whether a job may be begun: its outcome must not wait for anybody who reads.
+    pub(super) fn has_room(&self) -> bool {
         if self.rules.ordered {
-            held = held.saturating_add(delayed);
+            // Room was made when it was taken. Memory is given back only if what can be read next is
+            // begun.
+            return !(self.budget.is_spent() && self.has_something_to_read());
         }
-        usize::try_from(held).unwrap_or(usize::MAX) >= self.rules.room || self.budget.is_spent()
+        let under_way = self.unread.saturating_add(self.stats.in_flight);
+        !self.budget.is_spent() && as_size(under_way) < self.rules.room
+    }
+
+    /// How many further jobs may be taken from the source, if there are so many workers for them.
+    pub(super) fn room_ahead(&self) -> usize {
+        if self.stop.is_some() || self.budget.is_spent() {
+            return 0;
+        }
+        let under_way = as_size(self.unread.saturating_add(self.stats.in_flight));
+        let ahead = if self.rules.ordered { self.lanes.len() } else { self.lanes.ready() };
+        let room = self.rules.room_ahead.saturating_sub(under_way.saturating_add(ahead));
+        room.min(self.rules.waiting_capacity.saturating_sub(self.lanes.len()))
+    }
+
+    /// How many jobs are to be taken before one is chosen; 0 where there are enough to choose from,
+    /// or the source might keep a worker waiting for them.
+    pub(super) fn wants_ahead(&self, held: &Held) -> usize {
+        let look_ahead = self.rules.look_ahead;
+        let is_quick = matches!(&self.source, SourceState::Here(lendable) if lendable.is_quick);
+        // There is nothing to choose where one worker does everything.
+        if !is_quick || look_ahead < 2 || self.max_threads < 2 {
+            return 0;
+        }
+        let ready = self.lanes.ready();
+        // Not one by one: each asking costs the lock twice.
+        let wanted = if ready <= look_ahead.saturating_sub(look_ahead / 4) {
+            look_ahead.saturating_sub(ready)
+        } else if self.lanes.is_crowded(held) {
+            look_ahead
+        } else {
+            return 0;
+        };
+        wanted.min(self.room_ahead())
+    }
+
+    /// Whether there is something to do for one of the workers that wait.
+    pub(super) fn wants_company(&self) -> bool {
+        self.waiting > 0
+            && ((self.lanes.ready() > 0 && self.has_room())
+                || (matches!(self.source, SourceState::Here(_)) && self.room_ahead() > 0)
+                || (self.alarm.is_none() && self.lanes.next_time().is_some()))
+    }
+
+    /// The counts of this moment.
+    pub(super) fn stats(&self) -> Stats {
+        let waiting = u64::try_from(self.lanes.len()).unwrap_or(u64::MAX);
+        Stats { queued: waiting.saturating_sub(self.stats.delayed), ..self.stats }
+    }
+
+    /// Takes out the jobs that no worker has begun, to be handed back; their watches are to be dropped
+    /// without the lock.
+    pub(super) fn put_back(&mut self, now: Instant) -> Vec<Option<Watch>> {
+        let queued = self.lanes.drain_where(|parked| parked.place == Place::Queued, now);
+        let mut watches = Vec::with_capacity(queued.len());
+        for (index, Parked { job, watch, .. }) in queued {
+            watches.push(watch);
+            let Job { request, fault, target, .. } = job;
+            let request = Arc::unwrap_or_clone(request);
+            self.late.push_back((index, Fetched { request, fault, target }));
+        }
+        watches
+    }
+
+    /// All that is left to be handed back.
+    pub(super) fn rest(&mut self, source: Option<Box<dyn Source>>) -> Rest {
+        let late = std::mem::take(&mut self.late);
+        Rest { late, source, next: self.next_index, last: 0 }
     }
 
     /// Counts what a session did with connections.
@@ -221,16 +328,15 @@ impl Ledger {
     /// Whether there is nothing left for a worker to do, and will not be.
     pub(super) fn has_no_work(&self) -> bool {
         let no_more = self.stop.is_some() || matches!(self.source, SourceState::Closed);
-        let may_come_back =
-            self.rules.may_park && self.stats.in_flight > 0 && self.stop <= Some(Stop::Closed);
-        no_more && self.parked.is_empty() && !may_come_back
+        let may_come_back = self.stats.in_flight > 0 && self.stop <= Some(Stop::Closed);
+        no_more && self.lanes.is_empty() && !may_come_back
     }
 
     /// Whether there will be no further outcome. Also while a worker still waits in the source of
     /// a pool that takes no more jobs: what that brings is handed back.
     pub(super) fn is_done(&self) -> bool {
         let no_more = self.stop.is_some() || matches!(self.source, SourceState::Closed);
-        no_more && self.stats.unfinished() == 0
+        no_more && self.lanes.is_empty() && self.stats.unfinished() == 0
     }
 
     /// Notes the end, the first time that it has come.
@@ -238,29 +344,6 @@ impl Ledger {
         let ends = self.is_done() && !self.ended;
         self.ended |= ends;
         ends
-    }
-
-    /// When the next of those that wait must be over. There are few of them: 16 for each thread.
-    pub(super) fn next_expiry(&self) -> Option<Instant> {
-        self.parked.iter().filter_map(|parked| parked.job.deadline.at()).min()
-    }
-
-    /// Takes out those that must be over by now.
-    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Parked> {
-        let all = std::mem::take(&mut self.parked).into_vec();
-        let is_over = |parked: &Parked| parked.job.deadline.left(now).is_err();
-        let (over, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(is_over);
-        self.parked = rest.into();
-        over
-    }
-
-    /// Takes out the job of this index, if it waits here.
-    pub(super) fn remove_parked(&mut self, index: u64) -> Option<Parked> {
-        let mut all = std::mem::take(&mut self.parked).into_vec();
-        let place = all.iter().position(|parked| parked.job.index == index);
-        let found = place.map(|place| all.swap_remove(place));
-        self.parked = all.into();
-        found
     }
 }
 
@@ -289,4 +372,8 @@ impl Settled {
             },
         }
     }
+}
+
+fn as_size(jobs: u64) -> usize {
+    usize::try_from(jobs).unwrap_or(usize::MAX)
 }

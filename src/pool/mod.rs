@@ -13,15 +13,15 @@ mod crew;
 mod fetch;
 mod intake;
 mod job;
+mod lanes;
 mod ledger;
 mod lists;
 mod outcome;
 mod parked;
-#[cfg_attr(not(test), expect(dead_code, reason = "the lanes that ask the gates come next"))]
-#[expect(unused_imports, reason = "the same")]
 mod polite;
 mod queue;
 mod retry;
+mod retry_budget;
 mod roll;
 mod schedule;
 mod setup;

@@ -1,15 +1,11 @@
-//! A job that waits for its time.
-
-use std::time::Instant;
+//! A job that waits, and what for.
 
 use super::job::Job;
 use super::stats::Place;
 use crate::message::Watch;
 
-/// A job that waits for its time. The heap has the latest on top by nature, so the order is
-/// turned round.
+/// A job that waits in the schedule.
 pub(super) struct Parked {
-    pub(super) due: Instant,
     pub(super) job: Job,
     /// What it waits for: its first start, or another try.
     pub(super) place: Place,
@@ -17,23 +13,3 @@ pub(super) struct Parked {
     /// a token is locked before the schedule, never after.
     pub(super) watch: Option<Watch>,
 }
-
-impl Ord for Parked {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        other.due.cmp(&self.due).then_with(|| other.job.index.cmp(&self.job.index))
-    }
-}
-
-impl PartialOrd for Parked {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Parked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Parked {}

@@ -16,6 +16,9 @@ pub(super) trait Source: Send {
 
     /// How many more there are at most, if the source knows.
     fn most_left(&self) -> Option<usize>;
+
+    /// Whether it answers at once where it is not to wait. The schedule then looks ahead in it.
+    fn never_waits(&self) -> bool;
 }
 
 /// What a source answers. Empty is not closed.
@@ -53,10 +56,18 @@ impl<T: Into<Request> + Send> Source for Live<T> {
     fn most_left(&self) -> Option<usize> {
         None
     }
+
+    fn never_waits(&self) -> bool {
+        true
+    }
 }
 
 /// An iterator.
-pub(super) struct Listed<I>(pub(super) I);
+pub(super) struct Listed<I> {
+    pub(super) jobs: I,
+    /// Whether it is known to hold what it gives already.
+    pub(super) is_list: bool,
+}
 
 impl<I> Source for Listed<I>
 where
@@ -64,11 +75,15 @@ where
     I::Item: Into<Request>,
 {
     fn next(&mut self, _: Duration) -> Next {
-        self.0.next().map_or(Next::Closed, Next::of)
+        self.jobs.next().map_or(Next::Closed, Next::of)
     }
 
     fn most_left(&self) -> Option<usize> {
-        self.0.size_hint().1
+        self.jobs.size_hint().1
+    }
+
+    fn never_waits(&self) -> bool {
+        self.is_list
     }
 }
 

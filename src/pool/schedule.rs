@@ -1,37 +1,45 @@
 //! Which job may start now, and what became of those that did.
 //!
-//! Workers come here when they are free. The first one goes to the source and waits there, the
-//! others wait here; a worker that comes back with a job sends the next one to the source. So no
-//! job is taken before there is somebody to run it, a slow source holds up one worker and not
-//! the jobs that are parked here, and nobody waits with the lock held.
+//! Workers come here when they are free, and each takes the job that suits it best of those that may
+//! start ([`Lanes`]). Where there is none, one of them goes to the source and waits there, the others
+//! wait here. A source that answers at once is asked a little ahead, so that there is something to
+//! choose from; for one that may keep its caller waiting a job is taken only when there is somebody
+//! to run it. So a slow source holds up one worker and not the jobs that are here, and nobody waits
+//! with the lock held.
 //!
-//! A job is taken only while there is room for its outcome ([`Ledger::is_full`]). So handing an
+//! A job is begun only while there is room for its outcome ([`Ledger::has_room`]). So handing an
 //! outcome over never waits: not for a caller who does not read, not in a cancel, not in a drop.
 //! That is why the order of reading can lead to no deadlock.
+//!
+//! Of the workers that wait one has a time-out, the *alarm*: the first moment at which something
+//! changes by itself. Whoever takes a job wakes the next one as long as there is something to do, or
+//! nobody has the alarm.
 //!
 //! Locks, in the order in which they may be taken: a token, an interrupt, this one. What takes
 //! one of the first two, and code of the caller's, is run without this one.
 
 mod ending;
+mod expiry;
 mod memory;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
-use super::fetch::{SourceState, ask};
-use super::job::Job;
+use super::fetch::{Fetched, SourceState, ask};
+use super::lanes::{Held, Lanes, Ticket, Times};
 use super::ledger::{Ledger, Rules, Settled, Taken};
 use super::outcome::{Message, Outcome};
 use super::parked::Parked;
-use super::polite::Pace;
+use super::polite::{Pace, Sign};
 use super::queue::{Source, drop_quietly};
+use super::retry::RetryPolicy;
 use super::stats::{Place, Stats};
 use super::stop::Stop;
 use crate::catch::catch;
-use crate::message::Request;
+use crate::message::{Origin, Request, Watch};
 use crate::session::Traffic;
 
 /// The jobs that wait, the rules by which they stop waiting, and the way to the caller.
@@ -45,54 +53,61 @@ pub(super) struct Schedule {
     end: Condvar,
     /// How many outcomes there are in all; known at the end.
     total: AtomicU64,
+    /// How many of the jobs that wait must be over at some time.
+    expiring: AtomicU64,
+    /// A view waits, and was not told yet that there is such a job.
+    nudge: AtomicBool,
     /// The way to the views.
     outcomes: Sender<Message>,
     pub(super) rules: Rules,
 }
 
 /// What a worker that comes here is to do.
+#[expect(clippy::large_enum_variant, reason = "lives for a moment, on the stack")]
 pub(super) enum Next {
     /// Run this job.
     Job(Taken),
-    /// Keep this new job until it may start.
-    Early(Job, Instant),
     /// Say that the pool's time is up.
     TimeIsUp,
     /// Leave: there will be no more for this worker.
     End,
 }
 
+/// How a try ended, for its origin.
+pub(super) type Ended = Option<(Ticket, Sign)>;
+
+/// Sees to it that somebody hears when a job that waits is cancelled, by its place in the input.
+pub(super) type Watcher<'a> = &'a dyn Fn(u64, &Request) -> Option<Watch>;
+
 impl Schedule {
     /// A schedule, and how many workers to start with: never more than there are jobs.
     pub(super) fn new(
         source: Box<dyn Source>,
         max_threads: usize,
+        lanes: Lanes<Parked>,
         pace: Option<Pace>,
         budget: Budget,
         rules: Rules,
         outcomes: Sender<Message>,
     ) -> (Self, usize) {
-        let mut source = SourceState::here(source);
+        let mut source = SourceState::new(source);
         let mut threads = match &source {
-            SourceState::Here(_, Some(jobs)) => max_threads.min(*jobs),
-            _ => 1,
+            SourceState::Here(lendable) => lendable.left.map_or(1, |jobs| max_threads.min(jobs)),
+            SourceState::Lent | SourceState::Closed => 1,
         };
-        let mut first = None;
+        let mut first = Vec::new();
         if threads == 0
-            && let SourceState::Here(claims_to_be_empty, _) = source
+            && let SourceState::Here(claims_to_be_empty) = source
         {
             // Asked all the same: an iterator may be wrong about its length, and then its jobs
             // would have nobody to run them.
-            (first, source) = ask(claims_to_be_empty, Duration::ZERO);
-            threads = usize::from(first.is_some());
+            (first, source) = ask(claims_to_be_empty, Duration::ZERO, 1);
+            threads = first.len();
         }
-        let mut state = Ledger::new(rules, source, pace, budget);
+        let mut state = Ledger::new(rules.clone(), source, lanes, pace, budget);
         (state.threads, state.max_threads) = (threads, max_threads);
-        if let Some(fetched) = first {
-            let now = Instant::now();
-            let job = state.number(fetched, now, Place::Queued);
-            state.parked.push(Parked { due: now, job, place: Place::Queued, watch: None });
-        }
+        let now = Instant::now();
+        first.into_iter().for_each(|fetched| state.take_in(fetched, None, now));
         let ended = state.end_if_done();
         let schedule = Self {
             state: Mutex::new(state),
@@ -100,6 +115,8 @@ impl Schedule {
             memory: Condvar::new(),
             end: Condvar::new(),
             total: AtomicU64::new(u64::MAX),
+            expiring: AtomicU64::new(0),
+            nudge: AtomicBool::new(false),
             outcomes,
             rules,
         };
@@ -112,14 +129,24 @@ impl Schedule {
     /// The source, where no worker has been started yet.
     pub(super) fn take_source(&self) -> Box<dyn Source> {
         match std::mem::replace(&mut self.lock().source, SourceState::Closed) {
-            SourceState::Here(source, _) => source,
+            SourceState::Here(lendable) => lendable.source,
             SourceState::Lent | SourceState::Closed => super::intake::source(Vec::<Request>::new()),
         }
     }
 
-    /// Waits for something to do.
-    pub(super) fn next(&self) -> Next {
+    /// Waits for something to do. `news` is what the worker holds by now, where that has changed.
+    pub(super) fn next(
+        &self,
+        held: &mut Held,
+        news: Option<Vec<Origin>>,
+        watcher: Watcher<'_>,
+    ) -> Next {
         let mut state = self.lock();
+        if let Some(origins) = news {
+            state.lanes.hold(held, &origins, Instant::now());
+        }
+        // All that the source has just now.
+        let mut has_seen_all = false;
         loop {
             let now = Instant::now();
             if state.stop < Some(Stop::Deadline) && self.rules.deadline.left(now).is_err() {
@@ -128,106 +155,121 @@ impl Schedule {
             if state.has_no_work() {
                 return Next::End;
             }
-            if let Some(wait) = state.pace_wait(now) {
-                state = self.wait(state, Some(wait));
-                continue;
-            }
-            if let Some(taken) = state.pop_due(now) {
-                // This worker may have been woken to go to the source: another one must.
-                if state.waiting > 0 && matches!(state.source, SourceState::Here(..)) {
+            let ahead = if has_seen_all { 0 } else { state.wants_ahead(held) };
+            if ahead == 0
+                && let Some(taken) = state.start(held, now)
+            {
+                self.count_expiring(taken.job.deadline.at().is_some(), false);
+                if state.wants_company() {
                     self.work.notify_one();
                 }
                 return Next::Job(taken);
             }
-            let until_due = state.parked.peek().map(|p| p.due.saturating_duration_since(now));
-            let crowded = state.parked.len() >= state.max_threads.saturating_mul(PARKED_PER_THREAD);
-            if state.stop.is_some() || crowded || state.is_full() {
-                state = self.wait(state, until_due);
+            // Nothing can be begun for want of room or of a pace: then nothing more is needed.
+            let is_held_up = state.lanes.ready() > 0;
+            let most = match ahead {
+                0 if is_held_up => 0,
+                0 => state.room_ahead().min(1),
+                _ => ahead,
+            };
+            if most == 0 || !matches!(state.source, SourceState::Here(_)) {
+                let until = state.next_time(now);
+                state = self.wait(state, until);
+                has_seen_all = false;
                 continue;
             }
-            match std::mem::replace(&mut state.source, SourceState::Lent) {
-                SourceState::Here(source, _) => {
-                    drop(state);
-                    let wait = until_due.unwrap_or(SLICE).min(SLICE);
-                    let (fetched, source) = ask(source, wait);
-                    state = self.lock();
-                    state.source = source;
-                    if state.stop.is_some() {
-                        state = self.bring_back(state, fetched);
-                        continue;
-                    }
-                    let closed = matches!(state.source, SourceState::Closed);
-                    if closed {
-                        // There may be nothing left to wait for.
-                        self.work.notify_all();
-                    }
-                    let Some(fetched) = fetched else {
-                        state = self.end_if_done(state);
-                        continue;
-                    };
-                    let now = Instant::now();
-                    if let Some(wait) = state.pace_wait(now) {
-                        // Another job started while this one was being fetched.
-                        let job = state.number(fetched, now, Place::Queued);
-                        return Next::Early(job, now.checked_add(wait).unwrap_or(now));
-                    }
-                    let job = state.number(fetched, now, Place::InFlight);
-                    state.keep_pace(now);
-                    let taken = state.claim(job, None);
-                    if !closed && state.waiting > 0 && !state.is_full() {
-                        self.work.notify_one();
-                    }
-                    return Next::Job(taken);
-                }
-                SourceState::Lent => state = self.wait(state, until_due),
-                SourceState::Closed => {
-                    state.source = SourceState::Closed;
-                    state = self.wait(state, until_due);
-                }
-            }
+            let wait = match state.next_time(now) {
+                _ if is_held_up => Duration::ZERO,
+                Some(at) => at.saturating_duration_since(now).min(SLICE),
+                None => SLICE,
+            };
+            let came;
+            (state, came) = self.ask(state, wait, most, watcher);
+            has_seen_all = came == 0;
         }
     }
 
-    /// Keeps a job until it is due: one that has not been started, or one that was in flight and is
-    /// to be tried again. Gives it back if nobody would take it out again.
-    #[must_use]
-    pub(super) fn park(&self, mut parked: Parked) -> Option<(Parked, Stop)> {
+    /// Asks the source, without the lock; tells how many jobs came.
+    fn ask<'a>(
+        &'a self,
+        mut state: MutexGuard<'a, Ledger>,
+        wait: Duration,
+        most: usize,
+        watcher: Watcher<'_>,
+    ) -> (MutexGuard<'a, Ledger>, usize) {
+        let lendable = match std::mem::replace(&mut state.source, SourceState::Lent) {
+            SourceState::Here(lendable) => lendable,
+            other => {
+                state.source = other;
+                return (state, 0);
+            }
+        };
+        // Nobody else takes anything in as long as the source is away.
+        let first = state.next_index;
+        drop(state);
+        let (fetched, source) = ask(lendable, wait, most);
+        let watched: Vec<(Fetched, Option<Watch>)> = (first..)
+            .zip(fetched)
+            .map(|(index, fetched)| {
+                let watch = watcher(index, &fetched.request);
+                (fetched, watch)
+            })
+            .collect();
         let mut state = self.lock();
+        state.source = source;
+        if state.stop.is_some() {
+            return (self.bring_back(state, watched), 0);
+        }
+        let now = Instant::now();
+        let came = watched.len();
+        for (fetched, watch) in watched {
+            state.take_in(fetched, watch, now);
+        }
+        if matches!(state.source, SourceState::Closed) {
+            // There may be nothing left to wait for.
+            self.work.notify_all();
+            state = self.end_if_done(state);
+        }
+        (state, came)
+    }
+
+    /// Keeps a job that was in flight until it is due to be tried again. Gives it back if nobody would
+    /// take it out again.
+    #[must_use]
+    pub(super) fn park(
+        &self,
+        mut parked: Parked,
+        due: Instant,
+        ended: Ended,
+    ) -> Option<(Parked, Stop)> {
+        let now = Instant::now();
+        let mut state = self.lock();
+        let lane = ended.map(|(ticket, _)| ticket.lane);
+        if let Some((ticket, sign)) = ended {
+            state.lanes.end(ticket, sign, now);
+        }
         if let Some(stop) = state.stop.filter(|stop| *stop > Stop::Closed) {
             return Some((parked, stop));
         }
-        if parked.place == Place::InFlight {
-            parked.place = Place::Delayed;
-            state.stats.shift(Place::InFlight, Place::Delayed);
-        }
-        let may_expire = parked.job.deadline.at().is_some();
-        state.parked.push(parked);
-        if state.waiting > 0 {
-            self.work.notify_one();
-        }
-        if may_expire && std::mem::take(&mut state.nudge) {
-            drop(state);
-            // Who waits must look how long it may: all workers may be busy when the time comes.
+        state.stats.shift(parked.place, Place::Delayed);
+        parked.place = Place::Delayed;
+        let expiry = parked.job.deadline.at();
+        let lane = lane.unwrap_or_else(|| state.lanes.lane_for(None));
+        let times = Times { due: Some(due), expiry };
+        state.lanes.put(lane, parked.job.index, times, parked, now);
+        self.count_expiring(expiry.is_some(), true);
+        // The worker that brings it looks for another job next. Who waits must look how long it may:
+        // all workers may be busy when the job's time is over.
+        drop(state);
+        if expiry.is_some() && self.nudge.swap(false, Ordering::SeqCst) {
             let _ = self.outcomes.send(None);
         }
         None
     }
 
-    /// How long it is until some job that waits here must be over; a view is about to wait.
-    pub(super) fn left_for_parked(&self, now: Instant) -> Option<Duration> {
-        let mut state = self.lock();
-        state.nudge = true;
-        state.next_expiry().map(|at| at.saturating_duration_since(now))
-    }
-
-    /// Takes out the jobs whose time is over.
-    pub(super) fn take_expired(&self, now: Instant) -> Vec<Parked> {
-        let mut state = self.lock();
-        let over = state.take_expired(now);
-        if !over.is_empty() && state.waiting > 0 {
-            self.work.notify_one();
-        }
-        over
+    /// Whether the budget of its origin has another try for a job; it is taken.
+    pub(super) fn may_retry(&self, ticket: Ticket, policy: &RetryPolicy) -> bool {
+        self.lock().lanes.may_retry(ticket.lane, policy)
     }
 
     /// Counts what a session did with connections for a job that has no outcome yet.
@@ -238,24 +280,37 @@ impl Schedule {
     /// Takes out the job of this index, if it waits here.
     pub(super) fn unpark(&self, index: u64) -> Option<Parked> {
         let mut state = self.lock();
-        let found = state.remove_parked(index);
-        if found.is_some() && state.waiting > 0 {
-            // It may have been one too many for a further job to be taken.
+        let found = state.lanes.remove(index, Instant::now())?;
+        self.count_expiring(found.job.deadline.at().is_some(), false);
+        // It may have been one too many for a further job to be taken.
+        if state.wants_company() {
             self.work.notify_one();
         }
-        found
+        Some(found)
     }
 
     /// Hands over the outcome of a job. Never waits. Whether that was one exception too many.
-    pub(super) fn settle(&self, from: Place, outcome: Outcome, traffic: Traffic) -> bool {
+    pub(super) fn settle(
+        &self,
+        from: Place,
+        outcome: Outcome,
+        traffic: Traffic,
+        ended: Ended,
+    ) -> bool {
         let settled = Settled::of(&outcome);
         let mut state = self.lock();
         state.count(traffic);
+        if let Some((ticket, sign)) = ended {
+            state.lanes.end(ticket, sign, Instant::now());
+        }
         let too_many = state.settle(from, &settled);
         let ended = state.end_if_done();
         let total = state.stats.pulled;
         if state.budget.has_waiting() {
             self.memory.notify_all();
+        }
+        if state.wants_company() {
+            self.work.notify_one();
         }
         drop(state);
         // Fails only when the pool is dropped: then nobody is left to tell, and what comes back is
@@ -270,12 +325,11 @@ impl Schedule {
     /// A view has taken an outcome out of the queue, for the caller or to be kept aside.
     pub(super) fn take_out(&self, outcome: &Outcome, delivered: bool) {
         let mut state = self.lock();
-        let was_full = state.waiting > 0 && state.is_full();
         state.take_out(outcome.index(), outcome.body_bytes());
         if delivered {
             state.stats.shift(Place::Buffered, Place::Delivered);
         }
-        if was_full {
+        if state.wants_company() {
             self.work.notify_one();
         }
         if state.budget.has_waiting() {
@@ -295,7 +349,7 @@ impl Schedule {
     }
 
     pub(super) fn stats(&self) -> Stats {
-        self.lock().stats
+        self.lock().stats()
     }
 
     /// So many workers could not be started: those that run have to do. Whether there are any.
@@ -305,6 +359,11 @@ impl Schedule {
         state.threads = state.threads.saturating_sub(workers);
         state.max_threads = state.threads.max(1);
         state.threads > 0
+    }
+
+    /// A worker will come no more: it holds nothing from here on.
+    pub(super) fn leave(&self, held: &mut Held) {
+        self.lock().lanes.hold(held, [], Instant::now());
     }
 
     /// A worker is gone before its time; or given up, and still to end.
@@ -327,23 +386,32 @@ impl Schedule {
         !state.has_no_work() && state.count_another()
     }
 
+    /// Waits until something has changed, or it is time.
     fn wait<'a>(
         &self,
         mut state: MutexGuard<'a, Ledger>,
-        limit: Option<Duration>,
+        until: Option<Instant>,
     ) -> MutexGuard<'a, Ledger> {
         let deadline = match state.stop {
             Some(stop) if stop > Stop::Closed => None,
-            _ => self.rules.deadline.left(Instant::now()).unwrap_or(Some(Duration::ZERO)),
+            _ => self.rules.deadline.at(),
         };
+        let until = until.into_iter().chain(deadline).min();
+        // Somebody else wakes no later.
+        let until = until.filter(|until| state.alarm.is_none_or(|alarm| *until < alarm));
         state.waiting = state.waiting.saturating_add(1);
-        let mut state = match limit.into_iter().chain(deadline).min() {
-            Some(limit) => {
+        match until {
+            Some(until) => {
+                state.alarm = Some(until);
+                let limit = until.saturating_duration_since(Instant::now());
                 let waited = self.work.wait_timeout(state, limit);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                state = waited.unwrap_or_else(PoisonError::into_inner).0;
+                if state.alarm == Some(until) {
+                    state.alarm = None;
+                }
             }
-            None => self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
-        };
+            None => state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
+        }
         state.waiting = state.waiting.saturating_sub(1);
         state
     }
@@ -358,10 +426,10 @@ impl Schedule {
 impl Drop for Schedule {
     fn drop(&mut self) {
         let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
-        if let SourceState::Here(source, _) =
+        if let SourceState::Here(lendable) =
             std::mem::replace(&mut state.source, SourceState::Closed)
         {
-            drop_quietly(Some(source));
+            drop_quietly(Some(lendable.source));
         }
     }
 }
@@ -369,5 +437,3 @@ impl Drop for Schedule {
 /// How long a worker waits in a live queue before it looks whether it is still wanted. Only one
 /// worker of a pool waits there at a time.
 const SLICE: Duration = Duration::from_millis(25);
-/// Retries that wait, for each thread, before no further job is taken. Each is a job in memory.
-const PARKED_PER_THREAD: usize = 16;

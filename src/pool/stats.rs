@@ -4,16 +4,19 @@
 ///
 /// All counts are of one moment, and at every moment these hold:
 ///
-/// - `pulled = queued + delayed + in_flight + buffered + delivered`: a job is in one place;
+/// - `pulled = delayed + in_flight + buffered + delivered`: a job that was taken is in one place;
 /// - `responses + failed = buffered + delivered`: an outcome is one or the other.
+///
+/// But for `queued`, `delayed`, `in_flight` and `buffered` no count ever falls.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Stats {
-    /// Jobs taken from the queue.
-    pub pulled: u64,
-    /// Jobs that were taken and wait to be started for the first time: where there is a rate and
-    /// another job was faster. Mostly a rate holds jobs back before they are taken.
+    /// Jobs that the pool has in hand and no worker has begun: those that it looks ahead at, and
+    /// those that a rate or the politeness to their origins holds back. They are not taken yet:
+    /// [`Pool::close`](crate::Pool::close) hands them back.
     pub queued: u64,
+    /// Jobs that were taken: a worker has begun them, or a token has ended them before.
+    pub pulled: u64,
     /// Jobs that wait to be tried again.
     pub delayed: u64,
     /// Jobs that a worker has.
@@ -52,31 +55,32 @@ impl Stats {
     /// Jobs that were taken and have no outcome yet.
     #[must_use]
     pub const fn unfinished(&self) -> u64 {
-        self.queued.saturating_add(self.delayed).saturating_add(self.in_flight)
+        self.delayed.saturating_add(self.in_flight)
     }
 
-    /// A job comes in.
-    pub(super) const fn pull(&mut self, to: Place) {
-        self.pulled = self.pulled.saturating_add(1);
-        let place = self.place(to);
-        *place = place.saturating_add(1);
-    }
-
-    /// A job goes from one place to another.
+    /// A job goes from one place to another; it is taken when it leaves the first one.
     pub(super) const fn shift(&mut self, from: Place, to: Place) {
-        let place = self.place(from);
-        *place = place.saturating_sub(1);
-        let place = self.place(to);
-        *place = place.saturating_add(1);
+        let left = match self.place(from) {
+            Some(place) => {
+                *place = place.saturating_sub(1);
+                0
+            }
+            None => 1,
+        };
+        self.pulled = self.pulled.saturating_add(left);
+        if let Some(place) = self.place(to) {
+            *place = place.saturating_add(1);
+        }
     }
 
-    const fn place(&mut self, place: Place) -> &mut u64 {
+    /// Where those of a place are counted. Those that are queued are counted where they are.
+    const fn place(&mut self, place: Place) -> Option<&mut u64> {
         match place {
-            Place::Queued => &mut self.queued,
-            Place::Delayed => &mut self.delayed,
-            Place::InFlight => &mut self.in_flight,
-            Place::Buffered => &mut self.buffered,
-            Place::Delivered => &mut self.delivered,
+            Place::Queued => None,
+            Place::Delayed => Some(&mut self.delayed),
+            Place::InFlight => Some(&mut self.in_flight),
+            Place::Buffered => Some(&mut self.buffered),
+            Place::Delivered => Some(&mut self.delivered),
         }
     }
 }

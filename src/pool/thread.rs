@@ -8,7 +8,10 @@ use std::time::Instant;
 
 use super::claim::{Claim, Desk, Seat};
 use super::job::Job;
+use super::lanes::Ticket;
 use super::outcome::{Outcome, ThreadException, ThreadResponse};
+use super::polite::Sign;
+use super::retry::RetryPolicy;
 use super::setup::{HookResult, Setup};
 use super::worker::Worker;
 use crate::catch::catch;
@@ -121,7 +124,11 @@ impl Desk for Queues {
         });
     }
 
-    fn park(&self, job: Job, _: Instant, traffic: Traffic) {
+    fn may_retry(&self, _: Ticket, _: &RetryPolicy) -> bool {
+        false
+    }
+
+    fn park(&self, job: Job, _: Instant, _: Sign, traffic: Traffic) {
         // There is no retry without a pool; if there were, this would be its answer.
         let error = Error::new(ErrorKind::Cancelled, "nothing is tried again without a pool");
         self.deliver(job, Err(error), traffic);

@@ -1,12 +1,14 @@
 //! What was not taken from a job queue, handed back.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::fetch::Fetched;
-use super::queue::{Next, Source, drop_quietly};
+use super::queue::{Next, Source};
+use crate::catch::catch;
 use crate::message::Request;
 
 /// The jobs that a pool did not take from its queue, in their order: what
@@ -34,23 +36,47 @@ pub(super) struct Slot {
 }
 
 #[derive(Default)]
-#[expect(clippy::large_enum_variant, reason = "there is one to a pool")]
 enum State {
     /// A worker still has it.
     #[default]
     Away,
-    Here(Option<Fetched>, Option<Box<dyn Source>>),
+    Here(Rest),
     /// Nobody wants it any more.
     Unwanted,
 }
 
+/// What a pool leaves.
+#[derive(Default)]
+pub(super) struct Rest {
+    /// Jobs that the source had given already and no worker had begun, each with its place in the
+    /// input.
+    pub(super) late: VecDeque<(u64, Fetched)>,
+    pub(super) source: Option<Box<dyn Source>>,
+    /// The place in the input of the next one that the source gives.
+    pub(super) next: u64,
+    /// That of the one given last.
+    pub(super) last: u64,
+}
+
 impl Unpulled {
-    /// The source, and a job that it had given already.
-    pub(super) fn here(late: Option<Fetched>, source: Option<Box<dyn Source>>) -> Self {
-        Self(Arc::new(Slot {
-            state: Mutex::new(State::Here(late, source)),
-            changed: Condvar::new(),
-        }))
+    /// What is left, all of it.
+    pub(super) fn here(rest: Rest) -> Self {
+        Self(Arc::new(Slot { state: Mutex::new(State::Here(rest)), changed: Condvar::new() }))
+    }
+
+    /// The jobs with their places in the input.
+    pub(super) fn numbered(mut self) -> impl Iterator<Item = (u64, Request)> {
+        std::iter::from_fn(move || {
+            let request = Iterator::next(&mut self)?;
+            Some((self.last_index(), request))
+        })
+    }
+
+    fn last_index(&self) -> u64 {
+        match &*self.0.lock() {
+            State::Here(rest) => rest.last,
+            State::Away | State::Unwanted => u64::MAX,
+        }
     }
 
     /// One that somebody will put into the slot.
@@ -62,13 +88,13 @@ impl Unpulled {
 
 impl Slot {
     /// Brings the source, if it is still wanted.
-    pub(super) fn bring(&self, late: Option<Fetched>, source: Option<Box<dyn Source>>) {
+    pub(super) fn bring(&self, rest: Rest) {
         let mut state = self.lock();
         if matches!(*state, State::Unwanted) {
             drop(state);
-            drop_quietly(source);
+            let _ = catch(|| drop(rest));
         } else {
-            *state = State::Here(late, source);
+            *state = State::Here(rest);
             self.changed.notify_all();
         }
     }
@@ -89,11 +115,21 @@ impl Source for Unpulled {
         match &mut *state {
             State::Away => Next::Empty,
             State::Unwanted => Next::Closed,
-            State::Here(late, source) => match late.take() {
-                Some((request, None)) => Next::Job(request),
-                Some((_, Some(fault))) => Next::Panicked(Box::new(fault.message())),
+            State::Here(rest) => match rest.late.pop_front() {
+                Some((index, Fetched { request, fault, .. })) => {
+                    rest.last = index;
+                    fault.map_or(Next::Job(request), |f| Next::Panicked(Box::new(f.message())))
+                }
                 // Nobody else asks for the lock: the source has been brought.
-                None => source.as_mut().map_or(Next::Closed, |source| source.next(wait)),
+                None => {
+                    let source = rest.source.as_mut();
+                    let next = source.map_or(Next::Closed, |source| source.next(wait));
+                    if matches!(next, Next::Job(_) | Next::Panicked(_)) {
+                        rest.last = rest.next;
+                        rest.next = rest.next.saturating_add(1);
+                    }
+                    next
+                }
             },
         }
     }
@@ -102,10 +138,18 @@ impl Source for Unpulled {
         match &*self.0.lock() {
             State::Away => None,
             State::Unwanted => Some(0),
-            State::Here(late, source) => {
-                let left = source.as_ref().map_or(Some(0), |source| source.most_left())?;
-                Some(left.saturating_add(usize::from(late.is_some())))
+            State::Here(rest) => {
+                let left = rest.source.as_ref().map_or(Some(0), |source| source.most_left())?;
+                Some(left.saturating_add(rest.late.len()))
             }
+        }
+    }
+
+    fn never_waits(&self) -> bool {
+        match &*self.0.lock() {
+            State::Away => false,
+            State::Unwanted => true,
+            State::Here(rest) => rest.source.as_ref().is_none_or(|source| source.never_waits()),
         }
     }
 }
@@ -134,8 +178,8 @@ impl Iterator for Unpulled {
 impl Unpulled {
     fn let_go(&self) {
         let state = std::mem::replace(&mut *self.0.lock(), State::Unwanted);
-        if let State::Here(_, source) = state {
-            drop_quietly(source);
+        if let State::Here(rest) = state {
+            let _ = catch(|| drop(rest));
         }
     }
 }

@@ -192,6 +192,14 @@ impl Queue {
             let early = self.early.as_mut().and_then(|early| early.remove(&self.next));
             let outcome = match early.map_or_else(|| self.take(crew, until), Received::Outcome) {
                 Received::Outcome(outcome) => outcome,
+                // A pool that was told to take no more jobs has handed back some before these.
+                Received::End => match self.early.as_mut().and_then(BTreeMap::pop_first) {
+                    Some((index, outcome)) => {
+                        self.next = index.saturating_add(1);
+                        return Received::Outcome(outcome);
+                    }
+                    None => return Received::End,
+                },
                 other => return other,
             };
             match &mut self.early {

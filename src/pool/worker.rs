@@ -1,5 +1,6 @@
 //! What a worker thread does: next job, `session.run`, `claim.finish`, and again.
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,7 +11,7 @@ use crate::catch::catch;
 use crate::connection::{Deadline, Interrupt};
 use crate::error::{Error, ErrorKind};
 use crate::log::debug;
-use crate::message::{Clock, Request, Response, random};
+use crate::message::{Clock, Origin, Request, Response, Target, random};
 use crate::observer::{Observed, Observer};
 use crate::session::{Allowance, Call, Session};
 
@@ -29,6 +30,7 @@ struct Order {
     began: Instant,
     queued: Duration,
     retries: u32,
+    target: Option<Target>,
 }
 
 impl<'a> Worker<'a> {
@@ -57,22 +59,25 @@ impl<'a> Worker<'a> {
                 began: *job.began.get_or_insert(now),
                 queued: now.saturating_duration_since(job.taken),
                 retries: job.retries,
+                target: job.target.take(),
             };
             (order, job.fault.take())
         });
-        let Some((order, fault)) = taken else { return };
+        let Some((mut order, fault)) = taken else { return };
         let told = match order.retries {
             0 => self.tell(&order, |observer, job| observer.taken(job)),
             _ => Ok(()),
         };
         let mut result = match (told, fault) {
             (Err(error), _) | (Ok(()), Some(error)) => Err(error),
-            (Ok(()), None) => self.run(&order, batch, allowance),
+            (Ok(()), None) => self.run(&mut order, batch, allowance),
         };
         let traffic = self.session.as_mut().map(Session::take_traffic).unwrap_or_default();
         let mut due = None;
         let deadline = self.deadline(&order);
-        if let Some((wait, at)) = self.wait_before_retry(&order, batch, &result) {
+        if let Some((wait, at)) = self.wait_before_retry(&order, batch, &result)
+            && self.retry.is_some_and(|policy| claim.may_retry(policy))
+        {
             debug!("job {} is tried again in {wait:?}", order.index);
             let number = order.retries.saturating_add(1);
             let because = result.as_ref();
@@ -86,6 +91,7 @@ impl<'a> Worker<'a> {
         drop(order);
         match due {
             Some(due) => {
+                let sign = claim.sign_of(&result);
                 let because = match result {
                     Ok(response) => response.error_for_status().err(),
                     Err(error) => Some(error),
@@ -96,7 +102,7 @@ impl<'a> Worker<'a> {
                     job.deadline = deadline;
                     job.tried(attempts);
                 });
-                claim.park(due, traffic);
+                claim.park(due, sign, traffic);
             }
             None => {
                 let result = match result {
@@ -114,9 +120,16 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// The origins to which the session has connections, if that has changed since this was asked
+    /// last, or must be known.
+    pub(super) fn idle_origins(&mut self, must: bool) -> Option<Vec<Origin>> {
+        let session = self.session.as_mut().ok()?;
+        session.idle_origins(must)
+    }
+
     fn run(
         &mut self,
-        order: &Order,
+        order: &mut Order,
         batch: Deadline,
         allowance: Option<&dyn Allowance>,
     ) -> Result<Response, Error> {
@@ -132,7 +145,9 @@ impl<'a> Worker<'a> {
         if number == 1 {
             debug!("job {}: {:?} {}", order.index, request.method(), request.redacted_url());
         }
-        let call = Call { index: Some(order.index), began: order.began, number, batch, allowance };
+        let target = Cell::new(order.target.take());
+        let (index, began) = (Some(order.index), order.began);
+        let call = Call { index, began, number, batch, allowance, target };
         catch(|| session.run(request, &call)).unwrap_or_else(|panicked| {
             // Half a session is none: the next job starts on a fresh one, with the same settings.
             session.start_over();

@@ -1,10 +1,11 @@
 //! What a request is sent with, beside what it says itself.
 
+use std::cell::Cell;
 use std::time::Instant;
 
 use super::Allowance;
 use crate::connection::{Deadline, Patience};
-use crate::message::Request;
+use crate::message::{Request, Target};
 use crate::observer::Watched;
 
 /// What whoever sends a request knows of it.
@@ -19,6 +20,8 @@ pub(crate) struct Call<'a> {
     pub(crate) batch: Deadline,
     /// Who gives the memory for its body.
     pub(crate) allowance: Option<&'a dyn Allowance>,
+    /// The request's URL, where it has been parsed already.
+    pub(crate) target: Cell<Option<Target>>,
 }
 
 impl Call<'_> {
@@ -30,6 +33,7 @@ impl Call<'_> {
             number: 1,
             batch: Deadline::never(),
             allowance: None,
+            target: Cell::new(None),
         }
     }
 }

@@ -37,7 +37,10 @@ impl Session {
             let detail = "CONNECT asks for a tunnel, and is no request for a resource";
             return Err(Error::new(ErrorKind::InvalidRequest, detail).during(Phase::Setup));
         }
-        let mut target = Target::parse(request.url())?;
+        let mut target = match call.target.take() {
+            Some(target) => target,
+            None => Target::parse(request.url())?,
+        };
         let session_params = self.config.params.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         target.add_params(session_params.chain(request.added_params()));
 

@@ -16,13 +16,17 @@ use crate::message::{Origin, Target};
 pub(super) struct Idle {
     /// Least recently used first.
     kept: Vec<(Option<Origin>, Connection)>,
+    /// The connection that is in use: where it leads to.
+    lent: Option<Option<Origin>>,
+    /// Whether it leads elsewhere, or not at all, than when that was asked last.
+    changed: bool,
     max_count: usize,
     max_age: Duration,
 }
 
 impl Idle {
     pub(super) const fn new(max_count: usize, max_age: Duration) -> Self {
-        Self { kept: Vec::new(), max_count, max_age }
+        Self { kept: Vec::new(), lent: None, changed: false, max_count, max_age }
     }
 
     /// Takes out the connection that leads to the target's origin, through this proxy or none, if it
@@ -41,21 +45,51 @@ impl Idle {
             };
             leads_there && connection.proxy() == proxy
         })?;
-        let (_, mut connection) = self.kept.remove(place);
+        let (origin, mut connection) = self.kept.remove(place);
+        self.changed |= self.lent.replace(origin).is_some();
         (connection.idle(now) <= self.max_age && connection.is_fit()).then_some(connection)
     }
 
     /// Keeps a connection to the target's origin. Those that are too old go, and if there are
     /// still too many the oldest does.
     pub(super) fn put(&mut self, target: &Target, connection: Connection, now: Instant) {
+        let before = self.kept.len();
         self.kept.retain(|(_, kept)| kept.idle(now) <= self.max_age);
+        self.changed |= self.kept.len() < before;
         if self.max_count == 0 {
             return;
         }
         if self.kept.len() >= self.max_count {
             self.kept.remove(0);
+            self.changed = true;
         }
         let forwards = connection.proxy().is_some_and(|proxy| proxy.forwards(target));
-        self.kept.push(((!forwards).then(|| target.origin()), connection));
+        let leads_there = |origin: &Option<Origin>| match origin {
+            Some(origin) => !forwards && origin.contains(target),
+            None => forwards,
+        };
+        let origin = match self.lent.take() {
+            Some(origin) if leads_there(&origin) => origin,
+            _ => {
+                self.changed = true;
+                (!forwards).then(|| target.origin())
+            }
+        };
+        self.kept.push((origin, connection));
+    }
+
+    /// Lets go of all of them.
+    pub(super) fn clear(&mut self) {
+        self.kept.clear();
+        (self.lent, self.changed) = (None, true);
+    }
+
+    /// The origins that connections are kept to, if they are not those of the last time, or must be
+    /// known. A proxy that forwards requests is none.
+    pub(super) fn news(&mut self, must: bool) -> Option<Vec<Origin>> {
+        // One that was not put back is gone.
+        let changed = self.lent.take().is_some() | std::mem::take(&mut self.changed);
+        (changed || must)
+            .then(|| self.kept.iter().filter_map(|(origin, _)| origin.clone()).collect())
     }
 }

@@ -39,7 +39,7 @@ use self::trail::Trail;
 use crate::connection::TlsContext;
 use crate::connection::{Dialing, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::{Request, Response};
+use crate::message::{Origin, Request, Response};
 use crate::wire::is_own_field;
 
 /// A client for one thread: its settings and its kept connections.
@@ -152,7 +152,7 @@ impl Session {
 
     /// Lets go of all that earlier requests have left behind.
     pub(crate) fn start_over(&mut self) {
-        self.idle = Idle::new(self.config.max_idle_connections, self.config.idle_timeout);
+        self.idle.clear();
         #[cfg(feature = "digest")]
         {
             self.spaces = Spaces::default();
@@ -175,6 +175,12 @@ impl Session {
     /// How long a request may take in all.
     pub(crate) fn timeout_of(&self, request: &Request) -> Option<Duration> {
         request.own_timeout().or(self.config.timeout)
+    }
+
+    /// The origins to which connections are kept, if that has changed since this was asked last, or must
+    /// be known.
+    pub(crate) fn idle_origins(&mut self, must: bool) -> Option<Vec<Origin>> {
+        self.idle.news(must)
     }
 
     /// The connections opened and used again since this was asked last.

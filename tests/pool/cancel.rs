@@ -149,17 +149,8 @@ fn readers_and_workers_that_wait_for_the_rate_are_woken() {
 }
 
 #[test]
-fn a_job_that_was_taken_and_waits_for_the_rate_is_ended() {
-    // Side by side, since it takes two seconds until one waits.
-    thread::scope(|scope| {
-        scope.spawn(|| wakes_from_the_rate("rate, by a token", |token, _| token.cancel()));
-        scope.spawn(|| wakes_from_the_rate("rate, by the pool", |_, pool| drop(pool.cancel())));
-    });
-}
-
-#[track_caller]
-fn wakes_from_the_rate(what: &str, cancel: fn(&CancelToken, &Pool)) {
-    promptly(what, || {
+fn a_job_that_waits_for_the_rate_is_ended_by_its_token() {
+    promptly("rate", || {
         let farm = Farm::new();
         let (jobs, lines) = mpsc::channel::<Request>();
         // The pool cannot know what comes from an iterator, so a worker waits in it while there
@@ -177,7 +168,7 @@ fn wakes_from_the_rate(what: &str, cancel: fn(&CancelToken, &Pool)) {
                 thread::yield_now();
             }
             let start = Instant::now();
-            cancel(&token, &pool);
+            token.cancel();
             let exception = pool.get_exception().unwrap();
             let took = start.elapsed();
             assert_eq!(exception.index(), 1);
@@ -767,7 +758,7 @@ fn a_token_and_a_pool_may_be_cancelled_within_the_callers_iterator() {
         }
         Request::get(format!("{gate}/{n}")).cancel_token(&mine).tag(n)
     });
-    let built = Pool::builder().num_threads(3).job_queue(jobs).build().unwrap();
+    let built = Pool::builder().num_threads(3).look_ahead(1).job_queue(jobs).build().unwrap();
     let built = pool.set(built);
     let outcomes = within(LIMIT, move || {
         let outcomes: Vec<Outcome> = built.outcomes().collect();

@@ -185,7 +185,7 @@ fn cancel_gives_every_job_that_was_taken_an_outcome() {
         pulled.send(n).unwrap();
         format!("{base}/{n}")
     });
-    let pool = Pool::builder().num_threads(4).job_queue(jobs).build().unwrap();
+    let pool = Pool::builder().num_threads(4).look_ahead(1).job_queue(jobs).build().unwrap();
     farm.wait_at_gate(4);
     let (outcomes, after) = within(LIMIT, move || {
         pool.cancel();

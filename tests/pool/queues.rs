@@ -155,7 +155,7 @@ fn jobs_are_pulled_as_workers_come_free() {
         pulled.send(n).unwrap();
         format!("{base}/{n}")
     });
-    let pool = Pool::builder().num_threads(2).job_queue(jobs).build().unwrap();
+    let pool = Pool::builder().num_threads(2).look_ahead(1).job_queue(jobs).build().unwrap();
     farm.wait_at_gate(2);
     let mut count = heard(&pulls, 20);
     assert!((2..=3).contains(&count), "{count} pulled by two threads that wait");
@@ -165,6 +165,29 @@ fn jobs_are_pulled_as_workers_come_free() {
     assert!((5..=6).contains(&count), "{count} pulled after three answers");
     farm.open_gate();
     assert_eq!(within(LIMIT, move || pool.responses().count()), 20);
+}
+
+#[test]
+fn no_more_is_looked_at_than_the_window_and_what_was_not_begun_is_handed_back() {
+    let farm = Farm::new();
+    let (pulled, pulls) = counting();
+    let base = farm.url("/gate");
+    let jobs = (0..500).map(move |n| {
+        let _ = pulled.send(n);
+        format!("{base}/{n}")
+    });
+    let pool = Pool::builder().num_threads(2).look_ahead(8).job_queue(jobs).build().unwrap();
+    farm.wait_at_gate(2);
+    // Under load the iterator may seem slow; then less is looked at.
+    let ahead = heard(&pulls, 500);
+    assert!((2..=2 + 8 + 1).contains(&ahead), "{ahead} pulled by two threads that look at 8");
+    let stats = pool.stats();
+    assert_eq!((stats.pulled, stats.in_flight), (2, 2), "{stats:?}");
+    assert!(stats.queued <= 8, "{stats:?}");
+    let left = pool.close();
+    farm.open_gate();
+    let (left, done) = within(LIMIT, move || (left.count(), pool.responses().count()));
+    assert_eq!((left, done), (498, 2));
 }
 
 #[test]

@@ -6,32 +6,41 @@ use std::time::{Duration, Instant};
 
 use super::Schedule;
 use crate::log::debug;
+use crate::message::Watch;
 use crate::pool::fetch::{Fetched, SourceState};
 use crate::pool::ledger::Ledger;
 use crate::pool::parked::Parked;
 use crate::pool::stop::Stop;
-use crate::pool::unpulled::Unpulled;
+use crate::pool::unpulled::{Rest, Unpulled};
 
 impl Schedule {
-    /// Takes no more jobs from the source. Unless the pool is merely closed, what waits here is
-    /// given back, to be answered at once.
+    /// Takes no more jobs from the source; those that no worker has begun are kept to be handed back.
+    /// Unless the pool is merely closed, what waits to be tried again is given back, to be answered
+    /// at once.
     #[must_use]
     pub(in crate::pool) fn stop(&self, stop: Stop) -> Vec<Parked> {
+        let now = Instant::now();
         let mut state = self.lock();
         if state.stop >= Some(stop) {
             return Vec::new();
         }
         state.stop = Some(stop);
-        let parked = match stop {
+        let watches = state.put_back(now);
+        let delayed = match stop {
             Stop::Closed => Vec::new(),
             Stop::Deadline | Stop::Failures | Stop::NoThread | Stop::Cancelled => {
-                std::mem::take(&mut state.parked).into_vec()
+                state.lanes.drain_where(|_| true, now)
             }
         };
+        let delayed: Vec<Parked> = delayed.into_iter().map(|(_, parked)| parked).collect();
+        for parked in &delayed {
+            self.count_expiring(parked.job.deadline.at().is_some(), false);
+        }
         drop(self.end_if_done(state));
+        drop(watches);
         self.work.notify_all();
         debug!("no more jobs are taken: {stop:?}");
-        parked
+        delayed
     }
 
     /// Why no more jobs are taken, if that is so.
@@ -42,10 +51,9 @@ impl Schedule {
     /// What has not been taken from the source. Only for a pool that takes no more.
     pub(in crate::pool) fn unpulled(&self) -> Unpulled {
         let mut state = self.lock();
-        let late = state.late.take();
         match std::mem::replace(&mut state.source, SourceState::Closed) {
-            SourceState::Here(source, _) => Unpulled::here(late, Some(source)),
-            SourceState::Closed => Unpulled::here(late, None),
+            SourceState::Here(lendable) => Unpulled::here(state.rest(Some(lendable.source))),
+            SourceState::Closed => Unpulled::here(state.rest(None)),
             SourceState::Lent if state.claimant.is_none() => {
                 state.source = SourceState::Lent;
                 let (unpulled, slot) = Unpulled::away();
@@ -54,7 +62,7 @@ impl Schedule {
             }
             SourceState::Lent => {
                 state.source = SourceState::Lent;
-                Unpulled::here(None, None)
+                Unpulled::here(Rest::default())
             }
         }
     }
@@ -82,18 +90,28 @@ impl Schedule {
     pub(super) fn bring_back<'a>(
         &'a self,
         mut state: MutexGuard<'a, Ledger>,
-        fetched: Option<Fetched>,
+        watched: Vec<(Fetched, Option<Watch>)>,
     ) -> MutexGuard<'a, Ledger> {
+        let mut watches = Vec::with_capacity(watched.len());
+        for (fetched, watch) in watched {
+            let index = state.next_index;
+            state.next_index = index.saturating_add(1);
+            state.late.push_back((index, fetched));
+            watches.push(watch);
+        }
         let Some(claimant) = state.claimant.take() else {
-            state.late = fetched;
-            return state;
+            drop(state);
+            drop(watches);
+            return self.lock();
         };
         let source = match std::mem::replace(&mut state.source, SourceState::Closed) {
-            SourceState::Here(source, _) => Some(source),
+            SourceState::Here(lendable) => Some(lendable.source),
             SourceState::Lent | SourceState::Closed => None,
         };
+        let rest = state.rest(source);
         drop(state);
-        claimant.bring(fetched, source);
+        drop(watches);
+        claimant.bring(rest);
         self.lock()
     }
 

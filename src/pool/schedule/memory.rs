@@ -41,9 +41,8 @@ impl Schedule {
     /// Gives memory back that was taken for a body.
     pub(in crate::pool) fn give_memory_back(&self, job: u64, bytes: u64) {
         let mut state = self.lock();
-        let was_full = state.waiting > 0 && state.is_full();
         state.budget.give_back(job, bytes);
-        if was_full {
+        if state.wants_company() {
             self.work.notify_one();
         }
         if state.budget.has_waiting() {

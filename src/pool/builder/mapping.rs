@@ -1,0 +1,71 @@
+//! A list in, two lists out.
+
+use std::time::Duration;
+
+use super::PoolBuilder;
+use crate::error::Error;
+use crate::message::Request;
+use crate::pool::Pool;
+use crate::pool::intake::source;
+use crate::pool::lists::{Exceptions, Responses};
+use crate::pool::outcome::{Outcome, ThreadException, ThreadResponse};
+use crate::pool::queue::Next;
+use crate::pool::stop::Stop;
+
+impl PoolBuilder {
+    /// Runs a list of requests and waits until every one has its outcome: gives the responses and
+    /// the exceptions, each in the order of the list.
+    ///
+    /// Everything is kept in memory until it is returned, as the name promises; for long lists
+    /// read [`Pool::outcomes`] as they come. If the pool cannot be started, every request comes
+    /// back as an exception that says why; if it ends early, by its [`deadline`](Self::deadline) or
+    /// [`on_error`](Self::on_error), every request that was not taken does.
+    pub fn map<I>(mut self, requests: I) -> (Responses, Exceptions)
+    where
+        I: IntoIterator,
+        I::Item: Into<Request>,
+    {
+        let requests: Vec<Request> = requests.into_iter().map(Into::into).collect();
+        self.source = Some(source(requests));
+        let mut outcomes: Vec<Outcome>;
+        match self.start() {
+            Ok(pool) => {
+                outcomes = pool.outcomes().collect();
+                outcomes.extend(pool.answer_unpulled());
+            }
+            Err((error, mut jobs)) => {
+                let requests = std::iter::from_fn(|| match jobs.next(Duration::ZERO) {
+                    Next::Job(request) => Some(request),
+                    Next::Empty | Next::Closed | Next::Panicked(_) => None,
+                });
+                let same = || Error::new(error.kind(), error.message());
+                outcomes =
+                    (0..).zip(requests).map(|(n, job)| Outcome::new(n, job, Err(same()))).collect();
+            }
+        }
+        let (mut responses, mut exceptions) = (Vec::new(), Vec::new());
+        for outcome in outcomes {
+            match outcome {
+                Outcome::Response(response) => responses.push(response),
+                Outcome::Exception(exception) => exceptions.push(exception),
+            }
+        }
+        responses.sort_by_key(ThreadResponse::index);
+        exceptions.sort_by_key(ThreadException::index);
+        (Responses::of(responses), Exceptions::of(exceptions))
+    }
+}
+
+impl Pool {
+    /// Outcomes for the jobs that were not taken from a queue that ended early: they were given as
+    /// a list, and each is owed one.
+    fn answer_unpulled(&self) -> impl Iterator<Item = Outcome> {
+        let schedule = &self.crew.schedule;
+        let (stop, deadline) =
+            (schedule.stopped().unwrap_or(Stop::Closed), schedule.rules.deadline);
+        self.close().numbered().map(move |(index, request)| {
+            let error = stop.error(deadline).at(request.url());
+            Outcome::new(index, request, Err(error))
+        })
+    }
+}

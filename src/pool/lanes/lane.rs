@@ -1,0 +1,99 @@
+//! One origin: its jobs, its gate, and who holds connections to it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::listing::Place;
+use crate::message::Origin;
+use crate::pool::polite::{Gate, GateState, Pass, Sign};
+use crate::pool::retry::RetryPolicy;
+use crate::pool::retry_budget::RetryBudget;
+
+/// A lane's number: its place among the lanes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::pool) struct LaneId(pub(super) usize);
+
+/// The jobs of one origin.
+pub(super) struct Lane {
+    /// `None` is the lane of the jobs whose URL is none.
+    pub(super) origin: Option<Origin>,
+    /// What holds its jobs back; most have nothing.
+    gate: Option<Box<Gate>>,
+    budget: Option<RetryBudget>,
+    /// Those that are due, by their place in the input.
+    pub(super) jobs: BTreeSet<u64>,
+    /// All that wait, also those that are not due.
+    pub(super) pending: usize,
+    in_flight: usize,
+    /// How many workers hold a connection to it.
+    pub(super) holders: usize,
+    /// How many jobs had been started when it was first looked at, since it last opened.
+    pub(super) seen: Option<u64>,
+    /// Where it is listed, and with how many jobs that counts.
+    pub(super) place: Place,
+    pub(super) counted: usize,
+    /// Until when it has something to remember, if that is all that it is kept for.
+    pub(super) resting: Option<Instant>,
+    used: Option<Instant>,
+}
+
+impl Lane {
+    pub(super) fn new(origin: Option<Origin>, gate: Option<Gate>) -> Self {
+        Self {
+            origin,
+            gate: gate.map(Box::new),
+            budget: None,
+            jobs: BTreeSet::new(),
+            pending: 0,
+            in_flight: 0,
+            holders: 0,
+            seen: None,
+            place: Place::Nowhere,
+            counted: 0,
+            resting: None,
+            used: None,
+        }
+    }
+
+    /// The oldest job that is due.
+    pub(super) fn first(&self) -> Option<u64> {
+        self.jobs.first().copied()
+    }
+
+    pub(super) fn state(&mut self, now: Instant) -> GateState {
+        self.gate.as_mut().map_or(GateState::Open, |gate| gate.state(now))
+    }
+
+    pub(super) fn start(&mut self, now: Instant, random: f64) -> Option<Pass> {
+        self.in_flight = self.in_flight.saturating_add(1);
+        self.used = Some(now);
+        self.gate.as_mut().map(|gate| gate.start(now, random))
+    }
+
+    pub(super) fn end(&mut self, pass: Option<Pass>, sign: Sign, now: Instant) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+        self.used = Some(now);
+        if let (Some(gate), Some(pass)) = (&mut self.gate, pass) {
+            gate.end(now, pass, sign);
+        }
+    }
+
+    /// What retries of this origin are counted against; made when it is first asked for.
+    pub(super) fn budget(&mut self, policy: &RetryPolicy) -> &mut RetryBudget {
+        self.budget.get_or_insert_with(|| RetryBudget::new(policy))
+    }
+
+    /// Until when it has something to remember; `None` while it has something to do. That may be past.
+    pub(super) fn rests_until(&self, now: Instant) -> Option<Instant> {
+        if self.pending > 0 || self.in_flight > 0 || self.holders > 0 {
+            return None;
+        }
+        let gate = self.gate.as_ref().map_or(Some(now), |gate| gate.forget_at(now))?;
+        let spent = self.budget.as_ref().is_some_and(|budget| !budget.is_neutral());
+        let budget = self.used.filter(|_| spent).and_then(|used| used.checked_add(BUDGET_MEMORY));
+        Some(gate.max(budget.unwrap_or(now)))
+    }
+}
+
+/// How long a budget that was drawn on is remembered when nothing is asked of its origin.
+const BUDGET_MEMORY: Duration = Duration::from_secs(60);

@@ -1,0 +1,77 @@
+//! Which lanes are open, which open later, and which are answered without being sent to.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use super::lane::{Lane, LaneId};
+
+/// Where a lane is listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// It has no job that is due, or must wait until one in flight has ended.
+    Nowhere,
+    /// By its oldest job.
+    Open(u64),
+    /// It opens then.
+    Later(Instant),
+    /// Its jobs are not sent. By the oldest.
+    Refused(u64),
+}
+
+/// All lanes that are listed.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    open: BTreeMap<u64, LaneId>,
+    later: BTreeSet<(Instant, LaneId)>,
+    refused: BTreeMap<u64, LaneId>,
+    /// How many jobs are in lanes that are open or refused.
+    ready: usize,
+}
+
+impl Listing {
+    /// Lists a lane there, with so many jobs, and no longer where it was.
+    pub(super) fn put(&mut self, id: LaneId, lane: &mut Lane, place: Place, jobs: usize) {
+        if lane.place != place {
+            match lane.place {
+                Place::Nowhere => {}
+                Place::Open(first) => drop(self.open.remove(&first)),
+                Place::Later(at) => drop(self.later.remove(&(at, id))),
+                Place::Refused(first) => drop(self.refused.remove(&first)),
+            }
+            match place {
+                Place::Nowhere => {}
+                Place::Open(first) => drop(self.open.insert(first, id)),
+                Place::Later(at) => drop(self.later.insert((at, id))),
+                Place::Refused(first) => drop(self.refused.insert(first, id)),
+            }
+            lane.place = place;
+        }
+        let counts = matches!(place, Place::Open(_) | Place::Refused(_));
+        let jobs = if counts { jobs } else { 0 };
+        self.ready = self.ready.saturating_sub(lane.counted).saturating_add(jobs);
+        lane.counted = jobs;
+    }
+
+    pub(super) const fn ready(&self) -> usize {
+        self.ready
+    }
+
+    /// The lanes that are open, that with the oldest job first.
+    pub(super) fn open(&self) -> impl Iterator<Item = LaneId> {
+        self.open.values().copied()
+    }
+
+    pub(super) fn first_refused(&self) -> Option<LaneId> {
+        self.refused.first_key_value().map(|(_, id)| *id)
+    }
+
+    /// When the next lane opens.
+    pub(super) fn first_time(&self) -> Option<Instant> {
+        self.later.first().map(|(at, _)| *at)
+    }
+
+    /// A lane that should have opened by now.
+    pub(super) fn first_due(&self, now: Instant) -> Option<LaneId> {
+        self.later.first().filter(|(at, _)| *at <= now).map(|(_, id)| *id)
+    }
+}

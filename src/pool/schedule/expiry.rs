@@ -1,0 +1,43 @@
+//! Jobs that wait, and must be over at some time: seen by whoever waits for outcomes, since all workers
+//! may be busy when that time comes.
+
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use super::Schedule;
+use crate::pool::parked::Parked;
+
+impl Schedule {
+    /// How long it is until some job that waits here must be over; a view is about to wait.
+    pub(in crate::pool) fn left_for_parked(&self, now: Instant) -> Option<Duration> {
+        // The other way round in `park`: it counts the job, and then looks whom to tell.
+        self.nudge.store(true, Ordering::SeqCst);
+        if self.expiring.load(Ordering::SeqCst) == 0 {
+            return None;
+        }
+        self.lock().lanes.next_expiry().map(|at| at.saturating_duration_since(now))
+    }
+
+    /// Takes out the jobs whose time is over.
+    pub(in crate::pool) fn take_expired(&self, now: Instant) -> Vec<Parked> {
+        let mut state = self.lock();
+        let mut over = Vec::new();
+        while let Some(parked) = state.lanes.take_expired(now) {
+            self.count_expiring(true, false);
+            over.push(parked);
+        }
+        if state.wants_company() {
+            self.work.notify_one();
+        }
+        over
+    }
+
+    /// Counts a job that comes or goes, if it must be over at some time.
+    pub(super) fn count_expiring(&self, expires: bool, comes: bool) {
+        match (expires, comes) {
+            (true, true) => self.expiring.fetch_add(1, Ordering::SeqCst),
+            (true, false) => self.expiring.fetch_sub(1, Ordering::SeqCst),
+            (false, _) => 0,
+        };
+    }
+}
