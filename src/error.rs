@@ -1,11 +1,10 @@
 //! FLOOR 2: one error type for every way in which a job can fail.
 
-mod attempt;
 mod circuit;
 mod convert;
-mod kind;
 mod local;
 mod proxy;
+mod tries;
 
 use std::borrow::Cow;
 use std::error::Error as StdError;
@@ -13,9 +12,9 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-pub use self::attempt::Attempt;
-pub use self::kind::{ErrorKind, Fault, Phase};
+pub(crate) use self::tries::{after_attempts, attempts_of};
 use crate::catch::Panicked;
+pub use crate::message::{Attempt, ErrorKind, Fault, Phase};
 use crate::message::{Clock, Hop, Response, Timings, one_line, redact};
 
 /// Why a job has no response: what failed, in which phase, for which URL, and whose fault it was.
@@ -56,7 +55,8 @@ struct Inner {
     tried: Vec<SocketAddr>,
     /// What failed was the caller's own, and not the network: the phrase that says so.
     local: Option<&'static str>,
-    /// Of a failure at a proxy: whose fault it would have been at a target.
+    /// Whose fault it was, where the kind alone does not say: of a failure at a proxy, whose it would
+    /// have been at a target.
     fault: Option<Fault>,
 }
 
@@ -111,59 +111,6 @@ impl Error {
     #[must_use]
     pub(crate) fn after_sending(mut self) -> Self {
         self.0.was_sent = true;
-        self
-    }
-
-    /// Says which addresses were tried, unless that is known already.
-    #[must_use]
-    pub(crate) fn tried(mut self, addresses: impl IntoIterator<Item = SocketAddr>) -> Self {
-        if self.0.tried.is_empty() {
-            self.0.tried.extend(addresses);
-        }
-        self
-    }
-
-    /// Those addresses, taken out.
-    pub(crate) fn take_tried(&mut self) -> Vec<SocketAddr> {
-        std::mem::take(&mut self.0.tried)
-    }
-
-    /// The try that ended with this error.
-    pub(crate) fn to_attempt(&self, addresses: Vec<SocketAddr>, reused: bool) -> Attempt {
-        Attempt {
-            url: self.0.url.clone().unwrap_or_default(),
-            kind: self.0.kind,
-            phase: self.0.phase,
-            message: self.message(),
-            addresses,
-            reused,
-        }
-    }
-
-    /// Says how the request had come so far.
-    #[must_use]
-    pub(crate) fn with_trail(mut self, attempts: Vec<Attempt>, history: Vec<Hop>) -> Self {
-        self.0.attempts = attempts;
-        self.0.history = history;
-        self
-    }
-
-    /// The tries that ended with this error; a response that was to be tried again was one.
-    pub(crate) fn into_attempts(self) -> Vec<Attempt> {
-        if self.0.attempts.is_empty() {
-            let peer = self.0.response.as_ref().and_then(Response::peer_addr);
-            return vec![self.to_attempt(peer.into_iter().collect(), false)];
-        }
-        self.0.attempts
-    }
-
-    /// Puts the attempts of earlier tries of the job before its own.
-    #[must_use]
-    pub(crate) fn after_attempts(mut self, mut earlier: Vec<Attempt>) -> Self {
-        if !earlier.is_empty() {
-            earlier.append(&mut self.0.attempts);
-            self.0.attempts = earlier;
-        }
         self
     }
 
@@ -252,9 +199,9 @@ impl Error {
     }
 
     /// Each try of the request that failed, in order, up to the one that ended with this error: on
-    /// a kept connection that had gone stale, before a retry of the pool's, and the last. Of
-    /// very many the first 16 and the last are kept, some 64 in all. None for what failed before
-    /// anything was tried.
+    /// a kept connection that had gone stale, before each retry, and the last. Of very many the
+    /// first 16 and the last are kept, some 64 in all. None for what failed before anything was
+    /// tried.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
         &self.0.attempts
@@ -381,12 +328,14 @@ impl Response {
     /// Kind [`Status`](ErrorKind::Status); [`Error::into_response`] gives the response back.
     #[doc(alias = "raise_for_status")]
     pub fn error_for_status(self) -> Result<Self, Error> {
-        if self.ok() {
-            return Ok(self);
-        }
+        if self.ok() { Ok(self) } else { Err(self.into_status_error()) }
+    }
+
+    /// The error of its status, whatever that is.
+    fn into_status_error(self) -> Error {
         let reason: String = self.reason().escape_debug().take(80).collect();
         let error = Error::new(ErrorKind::Status, format!("{} {reason}", self.status()));
-        Err(error.at(self.url()).with_response(self))
+        error.at(self.url()).with_response(self)
     }
 
     /// The body, read as JSON (feature `json`).

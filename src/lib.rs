@@ -156,14 +156,13 @@ pub use crate::error::{Attempt, Error, ErrorKind, Fault, Phase};
 pub use crate::map::map;
 pub use crate::message::{
     Body, Buffers, CancelToken, Clock, Headers, Hop, InvalidHeader, InvalidMethod, Link, Method,
-    Multipart, Part, Receive, Request, Response, ResponseHead, Timings, TlsInfo, TlsVersion,
-    Version, user_agent,
+    Multipart, Part, Receive, Request, Response, ResponseHead, RetryPolicy, Timings, TlsInfo,
+    TlsVersion, Version, user_agent,
 };
 pub use crate::observer::{Observed, Observer};
 pub use crate::pool::{
     Adaptive, CircuitBreaker, Exceptions, HookResult, OnError, Outcome, Politeness, Pool,
-    PoolBuilder, Responses, RetryPolicy, SessionThread, Stats, ThreadException, ThreadResponse,
-    Unpulled,
+    PoolBuilder, Responses, SessionThread, Stats, ThreadException, ThreadResponse, Unpulled,
 };
 pub use crate::session::{Auth, Netrc, Session, SessionConfig, SignableRequest, Signer};
 #[cfg(feature = "cookies")]

@@ -135,6 +135,7 @@ impl Connection {
             tls: None,
             received: Received::in_memory(&body),
             body,
+            attempts: Vec::new(),
         };
         Err(refusal(proxy, &format!("a tunnel to {authority}"), response))
     }

@@ -1,5 +1,6 @@
 //! FLOOR 0: plain values. What a caller hands in and gets back; nothing here opens a socket.
 
+mod attempt;
 mod base64;
 mod body;
 mod buffers;
@@ -11,6 +12,7 @@ mod download;
 mod headers;
 #[cfg(feature = "json")]
 pub(crate) mod json;
+mod kind;
 mod links;
 mod method;
 mod multipart;
@@ -21,6 +23,7 @@ mod request;
 mod response;
 mod response_head;
 mod retry_after;
+mod retry_policy;
 mod show;
 mod source;
 mod target;
@@ -29,6 +32,8 @@ mod tls_info;
 mod user_agent;
 mod validator;
 
+pub use self::attempt::Attempt;
+pub(crate) use self::attempt::remember;
 pub(crate) use self::base64::encode as base64;
 pub use self::body::Body;
 pub use self::buffers::Buffers;
@@ -39,6 +44,7 @@ pub(crate) use self::date::parse_date;
 pub(crate) use self::download::{Download, Found, Note, place};
 pub use self::headers::{Headers, InvalidHeader};
 pub(crate) use self::headers::{is_secret, is_token};
+pub use self::kind::{ErrorKind, Fault, Phase};
 pub use self::links::Link;
 pub use self::method::{InvalidMethod, Method};
 pub use self::multipart::{Multipart, Part};
@@ -50,6 +56,8 @@ pub use self::response::{Hop, Response, Version};
 pub use self::response_head::ResponseHead;
 #[cfg(any(fuzzing, fetchpool_internals))]
 pub(crate) use self::retry_after::wait as retry_after;
+pub use self::retry_policy::RetryPolicy;
+pub(crate) use self::retry_policy::{MILLION, Ration};
 pub(crate) use self::show::{REDACTED, one_line, without_userinfo};
 pub(crate) use self::source::{Opened, is_gone};
 pub(crate) use self::target::{Host, InvalidUrl, Origin, Target, redact};

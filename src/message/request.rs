@@ -6,7 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Body, CancelToken, Headers, InvalidHeader, Method, Receive, base64, redact};
+use super::{
+    Body, CancelToken, Headers, InvalidHeader, Method, Receive, RetryPolicy, base64, redact,
+};
 
 /// One request: what `requests` takes as a dict, with the same words.
 ///
@@ -60,6 +62,8 @@ pub struct Request {
     expect_continue: Option<Option<Duration>>,
     timeout: Option<Duration>,
     allow_redirects: Option<bool>,
+    /// `Some(None)` is: not at all, whatever the session says.
+    retry: Option<Option<Arc<RetryPolicy>>>,
     tag: Option<Arc<dyn Any + Send + Sync>>,
     cancel: Option<CancelToken>,
     pub(super) receive: Receive,
@@ -90,6 +94,7 @@ impl Request {
             expect_continue: None,
             timeout: None,
             allow_redirects: None,
+            retry: None,
             tag: None,
             cancel: None,
             receive: Receive::memory(),
@@ -254,6 +259,24 @@ impl Request {
         self
     }
 
+    /// When it is tried again, in the place of what the session or the pool says (not at all). Many
+    /// requests can share one policy, in an [`Arc`].
+    pub fn retry(mut self, policy: impl Into<Arc<RetryPolicy>>) -> Self {
+        let policy = policy.into();
+        let fault = policy.fault().map(str::to_owned);
+        self.retry = Some(Some(policy));
+        match fault {
+            Some(fault) => self.note(fault),
+            None => self,
+        }
+    }
+
+    /// Does not try it again, whatever the session or the pool says.
+    pub fn without_retry(mut self) -> Self {
+        self.retry = Some(None);
+        self
+    }
+
     /// Attaches a value that comes back on the job's outcome: an id, a row, a sender.
     pub fn tag<T: Any + Send + Sync>(mut self, tag: T) -> Self {
         self.tag = Some(Arc::new(tag));
@@ -331,6 +354,10 @@ impl Request {
 
     pub(crate) const fn own_allow_redirects(&self) -> Option<bool> {
         self.allow_redirects
+    }
+
+    pub(crate) fn own_retry(&self) -> Option<Option<&RetryPolicy>> {
+        self.retry.as_ref().map(Option::as_deref)
     }
 
     pub(crate) fn fault(&self) -> Option<&str> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::links;
-use super::{Headers, Link, Received, Timings, TlsInfo};
+use super::{Attempt, Headers, Link, Received, Timings, TlsInfo};
 
 /// A whole response: head, body, and how it came to be.
 ///
@@ -40,6 +40,7 @@ pub struct Response {
     pub(crate) tls: Option<Arc<TlsInfo>>,
     pub(crate) body: Vec<u8>,
     pub(crate) received: Received,
+    pub(crate) attempts: Vec<Attempt>,
 }
 
 impl Response {
@@ -86,6 +87,15 @@ impl Response {
     #[must_use]
     pub fn history(&self) -> &[Hop] {
         &self.history
+    }
+
+    /// Each try before the one that brought this response, in order: on a kept connection that had
+    /// gone stale, and before each retry by a [`RetryPolicy`](crate::RetryPolicy). None where the
+    /// first try was good, as most are. Of very many the first 16 and the last are kept, some 64 in
+    /// all; [`Error::attempts`](crate::Error::attempts) has those of a request that failed.
+    #[must_use]
+    pub fn attempts(&self) -> &[Attempt] {
+        &self.attempts
     }
 
     /// From the start of the last hop to the end of the response's head, as `requests` measures

@@ -1,6 +1,5 @@
 //! How a pool is made: its settings, checked once, when it is built.
 
-mod mapping;
 mod scheduling;
 
 use std::fmt;
@@ -17,13 +16,12 @@ use super::ledger::Rules;
 use super::outcome::ThreadException;
 use super::polite::{Hosts, Pace};
 use super::queue::Source;
-use super::retry::RetryPolicy;
 use super::setup::{HookResult, Setup};
 use super::stop::OnError;
 use super::views::Views;
 use crate::connection::Deadline;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::{CancelToken, Clock, Request};
+use crate::message::{CancelToken, Clock, Request, RetryPolicy};
 use crate::observer::Observer;
 use crate::session::SessionConfig;
 
@@ -62,6 +60,7 @@ pub struct PoolBuilder {
     retry: Option<RetryPolicy>,
     look_ahead: Option<usize>,
     waiting_capacity: Option<usize>,
+    seed: Option<u64>,
     setup: Setup,
     source: Option<Box<dyn Source>>,
 }
@@ -129,6 +128,7 @@ impl PoolBuilder {
             retry: None,
             look_ahead: None,
             waiting_capacity: None,
+            seed: None,
             setup: Setup::default(),
             source: None,
         }
@@ -283,9 +283,29 @@ impl PoolBuilder {
         self
     }
 
-    /// What is tried again, and when. Default: nothing.
+    /// What is tried again, and when. Default: nothing. It becomes the
+    /// [`retry`](SessionConfig::retry) of each worker's session, which the hooks may change;
+    /// [`Request::retry`] and [`Request::without_retry`] come first. A policy that cannot be is an
+    /// error when the pool is built.
     pub fn retry(mut self, policy: RetryPolicy) -> Self {
         self.retry = Some(policy);
+        self
+    }
+
+    /// What the random part of waits comes from: with the same seed the same job waits as long in
+    /// each run, whichever thread has it. Default: none, it is another one each time. It becomes
+    /// the [`seed`](SessionConfig::seed) of each worker's session.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use fetchpool::{Pool, RetryPolicy};
+    ///
+    /// let pool = Pool::builder().retry(RetryPolicy::new(3)).seed(7);
+    /// # drop(pool);
+    /// ```
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
         self
     }
 
@@ -300,7 +320,7 @@ impl PoolBuilder {
     }
 
     /// Starts the pool, or hands its jobs back.
-    fn start(mut self) -> Result<Pool, (Error, Box<dyn Source>)> {
+    pub(super) fn start(mut self) -> Result<Pool, (Error, Box<dyn Source>)> {
         let token = self.token.take();
         let jobs = self.source.take().unwrap_or_else(|| source(std::iter::empty::<Request>()));
         match self.plan() {
@@ -348,11 +368,16 @@ impl PoolBuilder {
         };
         let mut setup = self.setup;
         setup.config.observer = self.observer.or(setup.config.observer);
+        setup.config.retry = self.retry.or(setup.config.retry);
+        setup.config.seed = self.seed.or(setup.config.seed);
+        if let Some(wrong) = setup.config.retry.as_ref().and_then(RetryPolicy::fault) {
+            return fault(wrong.to_owned());
+        }
         Ok(Plan {
             threads,
             stack_size: self.stack_size,
             hosts: self.hosts,
-            seed: None,
+            seed: setup.config.seed,
             pace: self.rate.map(|rate| Pace::new(rate, self.rate_jitter)),
             budget: Budget::new(self.body_budget),
             rules: Rules {
@@ -363,7 +388,6 @@ impl PoolBuilder {
                 ordered: self.ordered.is_some(),
                 deadline: Deadline::after(Instant::now(), self.deadline, Clock::Deadline),
                 max_failed: self.on_error.limit(),
-                retry: self.retry,
             },
             setup,
         })

@@ -46,9 +46,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use super::job::Job;
-use super::lanes::Ticket;
 use super::polite::Sign;
-use super::retry::RetryPolicy;
 use crate::error::{Error, ErrorKind};
 use crate::message::Response;
 use crate::session::Traffic;
@@ -60,9 +58,6 @@ pub(super) trait Desk {
 
     /// Keeps a job until it is due; how its try ended is told to its origin's lane.
     fn park(&self, job: Job, due: Instant, sign: Sign, traffic: Traffic);
-
-    /// Whether the budget of its origin has another try for it; it is taken.
-    fn may_retry(&self, ticket: Ticket, policy: &RetryPolicy) -> bool;
 }
 
 /// Where a worker has the job that it runs.
@@ -159,12 +154,6 @@ impl<'a> Claim<'a> {
         let ticket = self.with_job(|job| job.ticket).flatten();
         ticket.map_or(Sign::Nothing, |ticket| ticket.sign_of(result))
     }
-
-    /// Whether the budget of its origin has another try for the job; it is taken.
-    pub(super) fn may_retry(&self, policy: &RetryPolicy) -> bool {
-        let ticket = self.with_job(|job| job.ticket).flatten();
-        ticket.is_none_or(|ticket| self.desk.may_retry(ticket, policy))
-    }
 }
 
 impl Drop for Claim<'_> {
@@ -197,10 +186,6 @@ mod tests {
 
         fn park(&self, _: Job, _: Instant, _: Sign, _: Traffic) {
             self.0.lock().unwrap().push("parked".into());
-        }
-
-        fn may_retry(&self, _: Ticket, _: &RetryPolicy) -> bool {
-            true
         }
     }
 

@@ -9,25 +9,26 @@ use std::time::{Duration, Instant};
 use super::budget::Budget;
 use super::claim::{Claim, Desk, Seat};
 use super::job::Job;
-use super::lanes::{Held, Lanes, Ticket};
+use super::lanes::{Held, Lanes};
 use super::ledger::Rules;
 use super::outcome::{Message, Outcome};
 use super::parked::Parked;
 use super::polite::{Hosts, Pace, Sign};
 use super::queue::Source;
-use super::retry::RetryPolicy;
 use super::roll::Roll;
 use super::schedule::{Ended, Next, Schedule};
 use super::setup::Setup;
 use super::share::{Share, Waker};
 use super::stats::Place;
 use super::stop::Stop;
-use super::worker::Worker;
+use super::worker::{Waits, Worker};
 use crate::catch::catch;
 use crate::connection::{Abandon, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Afterwards, CancelToken, OnCancel, Request, Response, Timings, Watch};
+use crate::message::{
+    Afterwards, CancelToken, OnCancel, Ration, Request, Response, Timings, Watch,
+};
 use crate::observer::Observed;
 use crate::session::Traffic;
 
@@ -97,11 +98,10 @@ impl Crew {
     /// The life of a worker.
     fn work(self: Arc<Self>, id: usize, interrupt: Interrupt) {
         let berth = Arc::new(Berth { crew: Arc::downgrade(&self), id, seat: Seat::default() });
+        let mut leaving = Leaving { crew: &self, berth: &berth, held: Held::default() };
         interrupt.on_abandon(Arc::clone(&berth) as Arc<dyn Abandon>);
         let waker = Arc::new(Waker::of(&self.schedule));
-        let retry = self.schedule.rules.retry.as_ref();
-        let mut worker = Worker::new(&self.setup, retry, interrupt);
-        let mut leaving = Leaving { crew: &self, berth: &berth, held: Held::default() };
+        let mut worker = Worker::new(&self.setup, interrupt);
         while !berth.seat.is_lost() {
             let news = worker.idle_origins(leaving.held.is_in_doubt());
             let watcher = |index, request: &Request| self.watch(index, request);
@@ -113,14 +113,18 @@ impl Crew {
                 }
                 Next::End => return,
             };
-            let index = taken.job.index;
+            let (index, ticket) = (taken.job.index, taken.job.ticket);
             let claim = Claim::new(taken.job, &berth.seat, &self);
             drop(taken.watch);
             if taken.start_another && self.start_worker().is_err() {
                 self.could_not_start(1);
             }
             let share = Share::new(&self.schedule, index, &waker);
-            worker.serve(claim, self.schedule.rules.deadline, Some(&share));
+            let may_retry = |ration: Ration| {
+                ticket.is_some_and(|ticket| self.schedule.may_retry(ticket, ration))
+            };
+            let waits = Waits::Parked(&may_retry);
+            worker.serve(claim, self.schedule.rules.deadline, Some(&share), waits);
         }
     }
 
@@ -281,10 +285,6 @@ impl Desk for Arc<Crew> {
         self.schedule.count(traffic);
         let ended = job.ticket.take().map(|ticket| (ticket, sign));
         self.hold(job, due, ended);
-    }
-
-    fn may_retry(&self, ticket: Ticket, policy: &RetryPolicy) -> bool {
-        self.schedule.may_retry(ticket, policy)
     }
 }
 

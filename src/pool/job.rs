@@ -52,18 +52,4 @@ impl Job {
             ticket: None,
         }
     }
-
-    /// Notes what a try came to, after which there will be another.
-    pub(super) fn tried(&mut self, mut attempts: Vec<Attempt>) {
-        self.attempts.append(&mut attempts);
-        // Of a great many the first and the last tell the most.
-        if self.attempts.len() > MOST_ATTEMPTS {
-            let excess = self.attempts.len().saturating_sub(MOST_ATTEMPTS);
-            self.attempts.drain(FIRST_ATTEMPTS..FIRST_ATTEMPTS.saturating_add(excess));
-        }
-    }
 }
-
-/// How many tries of a job are remembered, and how many of those are its first.
-const MOST_ATTEMPTS: usize = 64;
-const FIRST_ATTEMPTS: usize = 16;

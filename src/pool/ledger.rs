@@ -13,7 +13,6 @@ use super::outcome::Outcome;
 use super::parked::Parked;
 use super::polite::Pace;
 use super::queue::Source;
-use super::retry::RetryPolicy;
 use super::stats::{Place, Stats};
 use super::stop::Stop;
 use super::unpulled::{Rest, Slot};
@@ -39,8 +38,6 @@ pub(super) struct Rules {
     pub(super) deadline: Deadline,
     /// How many exceptions end the pool.
     pub(super) max_failed: u64,
-    /// What is tried again unless a job or a session says otherwise.
-    pub(super) retry: Option<RetryPolicy>,
 }
 
 /// The state under the schedule's lock.
@@ -149,8 +146,8 @@ impl Ledger {
                 }
                 if place == Place::Delayed {
                     self.stats.retried = self.stats.retried.saturating_add(1);
-                } else if let Some(policy) = &self.rules.retry {
-                    self.lanes.requested(ticket.lane, policy);
+                } else {
+                    self.lanes.requested(ticket);
                 }
                 job.ticket = Some(ticket);
             }

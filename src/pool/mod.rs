@@ -6,6 +6,7 @@
 //!                 └── parked ◀───┘ (a retry that waits)
 //! ```
 
+mod batch;
 mod budget;
 mod builder;
 mod claim;
@@ -20,8 +21,6 @@ mod outcome;
 mod parked;
 mod polite;
 mod queue;
-mod retry;
-mod retry_budget;
 mod roll;
 mod schedule;
 mod setup;
@@ -43,7 +42,6 @@ use self::crew::{Crew, Whole};
 pub use self::lists::{Exceptions, Responses};
 pub use self::outcome::{Outcome, ThreadException, ThreadResponse};
 pub use self::polite::{Adaptive, CircuitBreaker, Politeness};
-pub use self::retry::RetryPolicy;
 pub use self::setup::HookResult;
 pub use self::stats::Stats;
 pub use self::stop::OnError;

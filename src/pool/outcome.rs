@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::job::Job;
-use crate::error::Error;
+use crate::error::{Error, after_attempts};
 use crate::message::{Request, Response, Timings};
 
 /// The one result of a job.
@@ -32,7 +32,7 @@ impl Outcome {
     /// The outcome of a job; its request is taken out of it, or copied while a worker that cannot
     /// be woken still holds it.
     pub(super) fn of(job: Job, result: Result<Response, Error>) -> Self {
-        let result = result.map_err(|error| error.after_attempts(job.attempts));
+        let result = after_attempts(result, job.attempts);
         Self::new(job.index, Arc::unwrap_or_clone(job.request), result)
     }
 

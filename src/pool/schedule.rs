@@ -35,11 +35,10 @@ use super::outcome::{Message, Outcome};
 use super::parked::Parked;
 use super::polite::{Pace, Sign};
 use super::queue::{Source, drop_quietly};
-use super::retry::RetryPolicy;
 use super::stats::{Place, Stats};
 use super::stop::Stop;
 use crate::catch::catch;
-use crate::message::{Origin, Request, Watch};
+use crate::message::{Origin, Ration, Request, Watch};
 use crate::session::Traffic;
 
 /// The jobs that wait, the rules by which they stop waiting, and the way to the caller.
@@ -268,8 +267,8 @@ impl Schedule {
     }
 
     /// Whether the budget of its origin has another try for a job; it is taken.
-    pub(super) fn may_retry(&self, ticket: Ticket, policy: &RetryPolicy) -> bool {
-        self.lock().lanes.may_retry(ticket.lane, policy)
+    pub(super) fn may_retry(&self, ticket: Ticket, ration: Ration) -> bool {
+        self.lock().lanes.may_retry(ticket, ration)
     }
 
     /// Counts what a session did with connections for a job that has no outcome yet.

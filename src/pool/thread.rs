@@ -8,12 +8,10 @@ use std::time::Instant;
 
 use super::claim::{Claim, Desk, Seat};
 use super::job::Job;
-use super::lanes::Ticket;
 use super::outcome::{Outcome, ThreadException, ThreadResponse};
 use super::polite::Sign;
-use super::retry::RetryPolicy;
 use super::setup::{HookResult, Setup};
-use super::worker::Worker;
+use super::worker::{Waits, Worker};
 use crate::catch::catch;
 use crate::connection::{Deadline, Interrupt};
 use crate::error::{Error, ErrorKind};
@@ -25,7 +23,8 @@ use crate::session::{SessionConfig, Traffic};
 ///
 /// It takes jobs until the sending end of the job queue is gone, and sends each one's outcome to
 /// one of the two queues. Several threads can share one job queue; what is in the queues is
-/// bounded only by what sends to them (a pool bounds it).
+/// bounded only by what sends to them (a pool bounds it). A job that is tried again
+/// ([`SessionConfig::retry`]) is waited for, and the thread takes no other one meanwhile.
 ///
 /// # Examples
 ///
@@ -97,7 +96,7 @@ impl fmt::Debug for SessionThread {
 }
 
 fn run(jobs: &Mutex<Receiver<Request>>, desk: &Queues, setup: &Setup) {
-    let mut worker = Worker::new(setup, None, Interrupt::default());
+    let mut worker = Worker::new(setup, Interrupt::default());
     let seat = Seat::default();
     for index in 0.. {
         // The one that waits for a job holds the lock, and the others wait for that. Poison is
@@ -105,7 +104,7 @@ fn run(jobs: &Mutex<Receiver<Request>>, desk: &Queues, setup: &Setup) {
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(request) = job else { return };
         let job = Job::new(index, request, Instant::now());
-        worker.serve(Claim::new(job, &seat, desk), Deadline::never(), None);
+        worker.serve(Claim::new(job, &seat, desk), Deadline::never(), None, Waits::Here);
     }
 }
 
@@ -124,13 +123,9 @@ impl Desk for Queues {
         });
     }
 
-    fn may_retry(&self, _: Ticket, _: &RetryPolicy) -> bool {
-        false
-    }
-
     fn park(&self, job: Job, _: Instant, _: Sign, traffic: Traffic) {
-        // There is no retry without a pool; if there were, this would be its answer.
-        let error = Error::new(ErrorKind::Cancelled, "nothing is tried again without a pool");
+        // None is parked here; if one were, this would be its answer.
+        let error = Error::new(ErrorKind::Cancelled, "nothing is parked without a pool");
         self.deliver(job, Err(error), traffic);
     }
 }

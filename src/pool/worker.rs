@@ -2,25 +2,32 @@
 
 use std::cell::Cell;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use super::claim::Claim;
-use super::retry::RetryPolicy;
 use super::setup::{Setup, SetupFault};
 use crate::catch::catch;
 use crate::connection::{Deadline, Interrupt};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, attempts_of};
 use crate::log::debug;
-use crate::message::{Clock, Origin, Request, Response, Target, random};
+use crate::message::{Origin, Ration, Request, Response, Target, remember};
 use crate::observer::{Observed, Observer};
-use crate::session::{Allowance, Call, Session};
+use crate::session::{Again, Allowance, Call, Session};
 
 /// A worker: its session, made by its hooks, and how another thread ends what it does.
 pub(super) struct Worker<'a> {
     setup: &'a Setup,
-    retry: Option<&'a RetryPolicy>,
     interrupt: Interrupt,
     session: Result<Session, SetupFault>,
+}
+
+/// Where a job waits for its next try.
+#[derive(Clone, Copy)]
+pub(super) enum Waits<'a> {
+    /// With the worker, whose session sees to that, and to its own budget.
+    Here,
+    /// Where it takes no worker; if the budget of its origin has so much left, which this takes out.
+    Parked(&'a dyn Fn(Ration) -> bool),
 }
 
 /// What a worker needs of a job beside the job itself, which stays in its seat.
@@ -35,13 +42,9 @@ struct Order {
 
 impl<'a> Worker<'a> {
     /// Runs the hooks.
-    pub(super) fn new(
-        setup: &'a Setup,
-        retry: Option<&'a RetryPolicy>,
-        interrupt: Interrupt,
-    ) -> Self {
+    pub(super) fn new(setup: &'a Setup, interrupt: Interrupt) -> Self {
         let session = setup.session(&interrupt);
-        Self { setup, retry, interrupt, session }
+        Self { setup, interrupt, session }
     }
 
     /// Runs a job to its outcome, or parks it to be tried again.
@@ -50,6 +53,7 @@ impl<'a> Worker<'a> {
         claim: Claim<'_>,
         batch: Deadline,
         allowance: Option<&dyn Allowance>,
+        waits: Waits<'_>,
     ) {
         let now = Instant::now();
         let taken = claim.with_job(|job| {
@@ -68,39 +72,41 @@ impl<'a> Worker<'a> {
             0 => self.tell(&order, |observer, job| observer.taken(job)),
             _ => Ok(()),
         };
+        let target = Cell::new(order.target.take());
+        let call = Call {
+            index: Some(order.index),
+            began: order.began,
+            number: order.retries.saturating_add(1),
+            batch,
+            allowance,
+            target: Some(&target),
+        };
         let mut result = match (told, fault) {
             (Err(error), _) | (Ok(()), Some(error)) => Err(error),
-            (Ok(()), None) => self.run(&mut order, batch, allowance),
+            (Ok(()), None) => self.run(&order, call, waits),
         };
         let traffic = self.session.as_mut().map(Session::take_traffic).unwrap_or_default();
-        let mut due = None;
-        let deadline = self.deadline(&order);
-        if let Some((wait, at)) = self.wait_before_retry(&order, batch, &result)
-            && self.retry.is_some_and(|policy| claim.may_retry(policy))
-        {
+        let mut next = None;
+        if let Some((again, deadline)) = self.again(&order, &call, &result, waits) {
+            let (number, wait) = (call.number, again.wait);
             debug!("job {} is tried again in {wait:?}", order.index);
-            let number = order.retries.saturating_add(1);
             let because = result.as_ref();
             match self.tell(&order, |observer, job| observer.retry(job, number, wait, because)) {
-                Ok(()) => due = Some(at),
+                Ok(()) => next = Some((again, deadline)),
                 Err(error) => result = Err(error),
             }
         }
         let queued = order.queued;
         // Before the job is settled: what is settled from its seat need not be copied then.
         drop(order);
-        match due {
-            Some(due) => {
+        match next {
+            Some((Again { wait, due, .. }, deadline)) => {
                 let sign = claim.sign_of(&result);
-                let because = match result {
-                    Ok(response) => response.error_for_status().err(),
-                    Err(error) => Some(error),
-                };
-                let attempts = because.map(Error::into_attempts).unwrap_or_default();
+                let attempts = attempts_of(result, wait);
                 claim.with_job(|job| {
                     job.retries = job.retries.saturating_add(1);
                     job.deadline = deadline;
-                    job.tried(attempts);
+                    remember(&mut job.attempts, attempts);
                 });
                 claim.park(due, sign, traffic);
             }
@@ -127,12 +133,7 @@ impl<'a> Worker<'a> {
         session.idle_origins(must)
     }
 
-    fn run(
-        &mut self,
-        order: &mut Order,
-        batch: Deadline,
-        allowance: Option<&dyn Allowance>,
-    ) -> Result<Response, Error> {
+    fn run(&mut self, order: &Order, call: Call<'_>, waits: Waits<'_>) -> Result<Response, Error> {
         let request = &*order.request;
         if self.interrupt.is_raised_for_good() {
             return Err(Error::new(ErrorKind::Cancelled, "").at(request.url()));
@@ -141,40 +142,35 @@ impl<'a> Worker<'a> {
             Ok(session) => session,
             Err(fault) => return Err(fault.error().at(request.url())),
         };
-        let number = order.retries.saturating_add(1);
-        if number == 1 {
+        if call.number == 1 {
             debug!("job {}: {:?} {}", order.index, request.method(), request.redacted_url());
         }
-        let target = Cell::new(order.target.take());
-        let (index, began) = (Some(order.index), order.began);
-        let call = Call { index, began, number, batch, allowance, target };
-        catch(|| session.run(request, &call)).unwrap_or_else(|panicked| {
+        let run = || match waits {
+            Waits::Here => session.run_to_the_end(request, call),
+            Waits::Parked(_) => session.run(request, &call),
+        };
+        catch(run).unwrap_or_else(|panicked| {
             // Half a session is none: the next job starts on a fresh one, with the same settings.
             session.start_over();
             Err(Error::panicked("the request panicked", &panicked).at(request.url()))
         })
     }
 
-    /// Whether the job is to be tried again: after how long, and when that is.
-    fn wait_before_retry(
+    /// Whether the job is to be parked for another try, and when it must be over.
+    fn again(
         &self,
         order: &Order,
-        batch: Deadline,
+        call: &Call<'_>,
         result: &Result<Response, Error>,
-    ) -> Option<(Duration, Instant)> {
-        let wait =
-            self.retry?.wait(order.retries, &order.request, result, random(), SystemTime::now())?;
-        let due = Instant::now().checked_add(wait)?;
-        // A try that cannot begin before the time is up is none.
-        let too_late = self.deadline(order).left(due).is_err() || batch.left(due).is_err();
-        (!too_late).then_some((wait, due))
-    }
-
-    /// When the job must be over.
-    fn deadline(&self, order: &Order) -> Deadline {
-        let session = self.session.as_ref().ok();
-        let timeout = session.and_then(|session| session.timeout_of(&order.request));
-        Deadline::after(order.began, timeout, Clock::Request)
+        waits: Waits<'_>,
+    ) -> Option<(Again, Deadline)> {
+        let (Waits::Parked(may_retry), Ok(session)) = (waits, &self.session) else { return None };
+        let again = session.again(&order.request, call, result.as_ref())?;
+        if !again.ration.is_none_or(may_retry) {
+            debug!("job {}: the budget for retries is spent", order.index);
+            return None;
+        }
+        Some((again, session.deadline_of(&order.request, order.began)))
     }
 
     /// Tells the observer, if there is one. Its panic is the job's outcome.
@@ -189,10 +185,4 @@ impl<'a> Worker<'a> {
             Error::panicked("the observer panicked", &panicked).at(order.request.url())
         })
     }
-}
-
-/// A number from 0 to 1, as random as the seed of a hash map.
-fn random() -> f64 {
-    let bits = u32::try_from(random::bits() >> 32).unwrap_or_default();
-    f64::from(bits) / f64::from(u32::MAX)
 }

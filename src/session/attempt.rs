@@ -56,7 +56,7 @@ impl Session {
         if answer.head.status == 417 && wait.is_some() && letter.upload.rewind() {
             debug!("{:?} is asked once more, and not for a 100", step.target);
             let error = Error::new(ErrorKind::Status, "417: it was asked for a 100 first");
-            trail.failed(error.during(Phase::Waiting), step.target.as_str());
+            trail.failed(error.during(Phase::Waiting), Some(417), step.target.as_str());
             drop(connection);
             letter.wait = None;
             self.write(&mut letter, course, step)?;
@@ -100,12 +100,12 @@ impl Session {
                 Ok(answer) if answer.head.status == 408 && again && letter.upload.rewind() => {
                     debug!("the kept connection for {:?} had timed out", step.target);
                     let error = Error::new(ErrorKind::Closed, "408: the connection had timed out");
-                    trail.failed(error.during(Phase::Waiting), step.target.as_str());
+                    trail.failed(error.during(Phase::Waiting), Some(408), step.target.as_str());
                 }
                 Ok(answer) => return Ok((connection, answer)),
                 Err(failure) if failure.went_stale && again && letter.upload.rewind() => {
                     debug!("the kept connection for {:?} was stale", step.target);
-                    trail.failed(failure.error, step.target.as_str());
+                    trail.failed(failure.error, None, step.target.as_str());
                 }
                 Err(failure) => return Err(failure.error),
             }

@@ -9,6 +9,7 @@ use crate::message::{Request, Target};
 use crate::observer::Watched;
 
 /// What whoever sends a request knows of it.
+#[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     /// Its place in the input, where there is one.
     pub(crate) index: Option<u64>,
@@ -21,7 +22,7 @@ pub(crate) struct Call<'a> {
     /// Who gives the memory for its body.
     pub(crate) allowance: Option<&'a dyn Allowance>,
     /// The request's URL, where it has been parsed already.
-    pub(crate) target: Cell<Option<Target>>,
+    pub(crate) target: Option<&'a Cell<Option<Target>>>,
 }
 
 impl Call<'_> {
@@ -33,7 +34,7 @@ impl Call<'_> {
             number: 1,
             batch: Deadline::never(),
             allowance: None,
-            target: Cell::new(None),
+            target: None,
         }
     }
 }

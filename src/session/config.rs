@@ -14,7 +14,7 @@ use crate::connection::TlsConfig;
 use crate::connection::{
     AddressPolicy, Dialing, DnsCache, LowSpeed, Overrides, Proxies, Proxy, Resolver,
 };
-use crate::message::{Buffers, Headers, InvalidHeader};
+use crate::message::{Buffers, Headers, InvalidHeader, RetryPolicy};
 use crate::observer::Observer;
 use crate::wire::Limits;
 
@@ -113,6 +113,17 @@ pub struct SessionConfig {
     ///
     /// [`Request::expect_continue`]: crate::Request::expect_continue
     pub expect_continue: Option<Duration>,
+    /// What is tried again, and when. Default: nothing. [`Request::retry`] and
+    /// [`Request::without_retry`] come first; [`PoolBuilder::retry`](crate::PoolBuilder::retry) sets
+    /// this, too.
+    ///
+    /// [`Request::retry`]: crate::Request::retry
+    /// [`Request::without_retry`]: crate::Request::without_retry
+    pub retry: Option<RetryPolicy>,
+    /// What the random part of waits comes from, that before a retry among them: with the same seed
+    /// the same job waits as long in each run. Default: none, it is another one each time.
+    /// [`PoolBuilder::seed`](crate::PoolBuilder::seed) sets this, too.
+    pub seed: Option<u64>,
     /// Whether redirects are followed; how many is in [`Limits::redirects`]. Default: yes.
     pub allow_redirects: bool,
     /// Credentials. Default: none. [`Auth`] says whose come first.
@@ -183,6 +194,8 @@ impl SessionConfig {
             proxies: Proxies::new(),
             observer: None,
             expect_continue: None,
+            retry: None,
+            seed: None,
             allow_redirects: true,
             auth: None,
             netrc: None,

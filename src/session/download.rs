@@ -46,7 +46,7 @@ impl Session {
             let ranged = ranged(plain.clone(), &found)
                 .receive(Receive(Destination::Download(Arc::clone(&part))));
             match self.follow(&ranged, call, trail) {
-                Err(error) if part.is_refused() => trail.failed(error, &url),
+                Err(error) if part.is_refused() => trail.failed(error, None, &url),
                 result => return result,
             }
             debug!("{} is begun anew", path.display());

@@ -1,5 +1,6 @@
 //! From a request to its response, over every hop.
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use super::Session;
@@ -37,7 +38,7 @@ impl Session {
             let detail = "CONNECT asks for a tunnel, and is no request for a resource";
             return Err(Error::new(ErrorKind::InvalidRequest, detail).during(Phase::Setup));
         }
-        let mut target = match call.target.take() {
+        let mut target = match call.target.and_then(Cell::take) {
             Some(target) => target,
             None => Target::parse(request.url())?,
         };
@@ -49,7 +50,7 @@ impl Session {
         let observed = Observed::new(call.index, request);
         let config = &self.config;
         let flow = Flow::new(config.first_byte_timeout, config.stall_timeout, config.low_speed);
-        let deadline = Deadline::after(call.began, self.timeout_of(request), Clock::Request);
+        let deadline = self.deadline_of(request, call.began);
         let patience = Patience { deadline, batch: call.batch, flow: &flow, interrupt: &interrupt };
         let course = Course {
             request,
@@ -112,6 +113,7 @@ impl Session {
                         tls,
                         body: taken.bytes,
                         received: taken.received,
+                        attempts: Vec::new(),
                     };
                     return match result {
                         Ok(()) => unless_refused(response, proxy.as_ref(), &step.target),

@@ -1,5 +1,6 @@
 //! FLOOR 4: one worker's client. No threads, no channels.
 
+mod again;
 mod attempt;
 mod auth;
 mod body;
@@ -15,15 +16,18 @@ mod hop;
 mod idle;
 #[cfg(any(fuzzing, fetchpool_internals))]
 pub(crate) mod internals;
+mod nap;
 mod receive;
 mod redirect;
+mod retry;
+mod retry_budget;
 mod route;
 mod trail;
 mod upload;
 
 use std::fmt;
-use std::time::Duration;
 
+pub(crate) use self::again::Again;
 #[cfg(feature = "digest")]
 use self::auth::Spaces;
 pub use self::auth::{Auth, Netrc, SignableRequest, Signer};
@@ -34,12 +38,13 @@ pub use self::config::SessionConfig;
 #[cfg(feature = "cookies")]
 pub use self::cookies::{Cookie, CookieJar, Cookies};
 use self::idle::Idle;
+pub(crate) use self::retry_budget::RetryBudget;
 use self::trail::Trail;
 #[cfg(feature = "tls-no-provider")]
 use crate::connection::TlsContext;
 use crate::connection::{Dialing, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::{Origin, Request, Response};
+use crate::message::{Origin, Request, Response, RetryPolicy};
 use crate::wire::is_own_field;
 
 /// A client for one thread: its settings and its kept connections.
@@ -74,6 +79,10 @@ pub struct Session {
     accept_encoding: Option<&'static str>,
     interrupt: Interrupt,
     traffic: Traffic,
+    /// Where nobody else has an eye on how often is tried again.
+    budget: RetryBudget,
+    /// How many requests have come to their end here.
+    requests: u64,
     /// Where heads are encoded; kept for its memory.
     head: Vec<u8>,
     /// What bodies pass through that do not go to memory; kept as well.
@@ -86,7 +95,7 @@ impl Session {
     /// # Errors
     ///
     /// Kind [`InvalidRequest`](ErrorKind::InvalidRequest) for a header field that is malformed or
-    /// that the crate alone writes, [`Tls`](ErrorKind::Tls) for certificates and keys that
+    /// that the crate alone writes, or a [`retry`](SessionConfig::retry) that cannot be, [`Tls`](ErrorKind::Tls) for certificates and keys that
     /// cannot be read, and other settings of TLS that cannot be used.
     pub fn new(config: SessionConfig) -> Result<Self, Error> {
         Self::with_interrupt(config, Interrupt::default())
@@ -104,6 +113,10 @@ impl Session {
             let detail = format!("the header field \"{name}\" is written by the client alone");
             return Err(Error::new(ErrorKind::InvalidRequest, detail).during(Phase::Setup));
         }
+        if let Some(fault) = config.retry.as_ref().and_then(RetryPolicy::fault) {
+            let fault = fault.to_owned();
+            return Err(Error::new(ErrorKind::InvalidRequest, fault).during(Phase::Setup));
+        }
         config.overrides.check()?;
         Ok(Self {
             idle: Idle::new(config.max_idle_connections, config.idle_timeout),
@@ -117,24 +130,27 @@ impl Session {
             accept_encoding: ACCEPT_ENCODING.filter(|_| config.decompress),
             interrupt,
             traffic: Traffic::default(),
+            budget: RetryBudget::default(),
+            requests: 0,
             head: Vec::new(),
             piece: Vec::new(),
             config,
         })
     }
 
-    /// Sends a request, follows its redirects and reads the whole response. Blocks, at most for
-    /// the request's timeout or else the session's.
+    /// Sends a request, follows its redirects and reads the whole response; and tries again, where
+    /// [`SessionConfig::retry`] or the request itself says so. Blocks, at most for the request's
+    /// timeout or else the session's.
     ///
     /// # Errors
     ///
     /// [`Error`] tells kind, phase and URL. A status of 400 or above is a response, unless
     /// [`SessionConfig::http_status_as_error`] is set.
     pub fn request(&mut self, request: impl Into<Request>) -> Result<Response, Error> {
-        self.run(&request.into(), &Call::alone())
+        self.run_to_the_end(&request.into(), Call::alone())
     }
 
-    /// Sends a request that somebody else keeps.
+    /// Sends a request that somebody else keeps: tries once.
     pub(crate) fn run(&mut self, request: &Request, call: &Call<'_>) -> Result<Response, Error> {
         let watch = self.interrupt.begin(request.own_cancel_token());
         let quiet = Quiet(self.interrupt.clone());
@@ -142,12 +158,17 @@ impl Session {
         let followed = self.fetch(request, call, &mut trail);
         drop((watch, quiet));
         let status_is_error = self.config.http_status_as_error;
-        followed
-            .and_then(|response| match status_is_error {
-                true => response.error_for_status(),
-                false => Ok(response),
-            })
-            .map_err(|error| trail.close(error.at(request.url())))
+        let result = followed.and_then(|response| match status_is_error {
+            true => response.error_for_status(),
+            false => Ok(response),
+        });
+        match result {
+            Ok(mut response) => {
+                response.attempts = trail.into_attempts();
+                Ok(response)
+            }
+            Err(error) => Err(trail.close(error.at(request.url()))),
+        }
     }
 
     /// Lets go of all that earlier requests have left behind.
@@ -170,11 +191,6 @@ impl Session {
     #[must_use]
     pub const fn cookie_jar(&self) -> Option<&CookieJar> {
         self.jar.as_ref()
-    }
-
-    /// How long a request may take in all.
-    pub(crate) fn timeout_of(&self, request: &Request) -> Option<Duration> {
-        request.own_timeout().or(self.config.timeout)
     }
 
     /// The origins to which connections are kept, if that has changed since this was asked last, or must
@@ -205,6 +221,8 @@ impl Default for Session {
             accept_encoding: ACCEPT_ENCODING,
             interrupt: Interrupt::default(),
             traffic: Traffic::default(),
+            budget: RetryBudget::default(),
+            requests: 0,
             head: Vec::new(),
             piece: Vec::new(),
             config,

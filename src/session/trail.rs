@@ -39,12 +39,17 @@ impl Trail {
         self.current = Some(Current { reused, passed_over, peer: connection.peer() });
     }
 
-    /// It failed, and there will be another.
-    pub(super) fn failed(&mut self, mut error: Error, url: &str) {
+    /// It failed, by this status if by one, and there will be another.
+    pub(super) fn failed(&mut self, mut error: Error, status: Option<u16>, url: &str) {
         error = error.at(url);
         if let Some(attempt) = self.end(&mut error) {
-            self.attempts.push(attempt);
+            self.attempts.push(Attempt { status: status.or(attempt.status), ..attempt });
         }
+    }
+
+    /// The tries before the one that brought the response.
+    pub(super) fn into_attempts(self) -> Vec<Attempt> {
+        self.attempts
     }
 
     /// The error that the request ends with, told all of this.

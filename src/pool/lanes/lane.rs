@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use super::listing::Place;
 use crate::message::Origin;
 use crate::pool::polite::{Gate, GateState, Pass, Sign};
-use crate::pool::retry::RetryPolicy;
-use crate::pool::retry_budget::RetryBudget;
+use crate::session::RetryBudget;
 
 /// A lane's number: its place among the lanes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,7 +18,8 @@ pub(super) struct Lane {
     pub(super) origin: Option<Origin>,
     /// What holds its jobs back; most have nothing.
     gate: Option<Box<Gate>>,
-    budget: Option<RetryBudget>,
+    /// What retries of this origin are counted against.
+    pub(super) budget: RetryBudget,
     /// Those that are due, by their place in the input.
     pub(super) jobs: BTreeSet<u64>,
     /// All that wait, also those that are not due.
@@ -42,7 +42,7 @@ impl Lane {
         Self {
             origin,
             gate: gate.map(Box::new),
-            budget: None,
+            budget: RetryBudget::default(),
             jobs: BTreeSet::new(),
             pending: 0,
             in_flight: 0,
@@ -78,18 +78,13 @@ impl Lane {
         }
     }
 
-    /// What retries of this origin are counted against; made when it is first asked for.
-    pub(super) fn budget(&mut self, policy: &RetryPolicy) -> &mut RetryBudget {
-        self.budget.get_or_insert_with(|| RetryBudget::new(policy))
-    }
-
     /// Until when it has something to remember; `None` while it has something to do. That may be past.
     pub(super) fn rests_until(&self, now: Instant) -> Option<Instant> {
         if self.pending > 0 || self.in_flight > 0 || self.holders > 0 {
             return None;
         }
         let gate = self.gate.as_ref().map_or(Some(now), |gate| gate.forget_at(now))?;
-        let spent = self.budget.as_ref().is_some_and(|budget| !budget.is_neutral());
+        let spent = !self.budget.is_neutral();
         let budget = self.used.filter(|_| spent).and_then(|used| used.checked_add(BUDGET_MEMORY));
         Some(gate.max(budget.unwrap_or(now)))
     }

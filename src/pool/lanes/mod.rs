@@ -37,8 +37,7 @@ pub(super) use self::lane::LaneId;
 use self::listing::{Listing, Place};
 pub(super) use self::ticket::{Go, Held, Next, Ticket, Times};
 use super::polite::{GateState, Hosts, Sign};
-use super::retry::RetryPolicy;
-use crate::message::Origin;
+use crate::message::{Origin, Ration};
 
 /// The jobs that wait, by origin.
 pub(super) struct Lanes<T> {
@@ -177,16 +176,16 @@ impl<T> Lanes<T> {
         self.list(ticket.lane, now);
     }
 
-    /// A request is sent for the first time: retries are counted against it.
-    pub(super) fn requested(&mut self, lane: LaneId, policy: &RetryPolicy) {
-        if let Some(lane) = at(&mut self.lanes, lane) {
-            lane.budget(policy).requested();
+    /// It is the first try of its job: retries are counted against it.
+    pub(super) fn requested(&mut self, ticket: Ticket) {
+        if let Some(lane) = at(&mut self.lanes, ticket.lane) {
+            lane.budget.requested();
         }
     }
 
     /// Whether the origin's budget has a retry left; it is taken.
-    pub(super) fn may_retry(&mut self, lane: LaneId, policy: &RetryPolicy) -> bool {
-        at(&mut self.lanes, lane).is_some_and(|lane| lane.budget(policy).withdraw())
+    pub(super) fn may_retry(&mut self, ticket: Ticket, ration: Ration) -> bool {
+        at(&mut self.lanes, ticket.lane).is_some_and(|lane| lane.budget.withdraw(ration))
     }
 
     /// Takes out the job of this index, if it waits here.

@@ -57,7 +57,7 @@ impl ErrorKind {
         self.names().0
     }
 
-    pub(super) const fn phrase(self) -> &'static str {
+    pub(crate) const fn phrase(self) -> &'static str {
         self.names().1
     }
 
@@ -85,7 +85,7 @@ impl ErrorKind {
         }
     }
 
-    pub(super) const fn fault(self) -> Fault {
+    pub(crate) const fn fault(self) -> Fault {
         match self {
             Self::Timeout | Self::TooLarge | Self::TooManyRedirects => Fault::Limit,
             // As if it had failed once more: later it may help.
@@ -140,7 +140,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub(super) const fn phrase(self) -> &'static str {
+    pub(crate) const fn phrase(self) -> &'static str {
         match self {
             Self::Setup => "preparing the request",
             Self::Dns => "looking up the host",

@@ -1,16 +1,14 @@
-//! A list in, two lists out.
+//! A list of requests that is run to its end.
 
 use std::time::Duration;
 
-use super::PoolBuilder;
+use super::lists::{Exceptions, Responses};
+use super::outcome::{Outcome, ThreadException, ThreadResponse};
+use super::queue::Next;
+use super::stop::Stop;
+use super::{Pool, PoolBuilder};
 use crate::error::Error;
 use crate::message::Request;
-use crate::pool::Pool;
-use crate::pool::intake::source;
-use crate::pool::lists::{Exceptions, Responses};
-use crate::pool::outcome::{Outcome, ThreadException, ThreadResponse};
-use crate::pool::queue::Next;
-use crate::pool::stop::Stop;
 
 impl PoolBuilder {
     /// Runs a list of requests and waits until every one has its outcome: gives the responses and
@@ -20,15 +18,14 @@ impl PoolBuilder {
     /// read [`Pool::outcomes`] as they come. If the pool cannot be started, every request comes
     /// back as an exception that says why; if it ends early, by its [`deadline`](Self::deadline) or
     /// [`on_error`](Self::on_error), every request that was not taken does.
-    pub fn map<I>(mut self, requests: I) -> (Responses, Exceptions)
+    pub fn map<I>(self, requests: I) -> (Responses, Exceptions)
     where
         I: IntoIterator,
         I::Item: Into<Request>,
     {
         let requests: Vec<Request> = requests.into_iter().map(Into::into).collect();
-        self.source = Some(source(requests));
         let mut outcomes: Vec<Outcome>;
-        match self.start() {
+        match self.job_queue(requests).start() {
             Ok(pool) => {
                 outcomes = pool.outcomes().collect();
                 outcomes.extend(pool.answer_unpulled());
