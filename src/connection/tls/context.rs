@@ -162,6 +162,8 @@ impl TlsContext {
             None => None,
         };
         let source = fault.map(fit_to_be_shown);
+        // Cut off, and not by a word of TLS: the next handshake may be none the worse.
+        let broke = is_close(&error) || error.raw_os_error().is_some();
         let explained = told.is_some();
         let detail = told.unwrap_or_else(|| format!("no handshake with {host}"));
         let failed = patience.error(error, Phase::Tls, ErrorKind::Tls, detail);
@@ -170,6 +172,7 @@ impl TlsContext {
                 failed.explaining(source)
             }
             Some(source) if failed.kind() == ErrorKind::Tls => failed.because(source),
+            None if failed.kind() == ErrorKind::Tls && broke => failed.of_the_network(),
             _ => failed,
         }
     }
