@@ -36,6 +36,8 @@ mod urls;
 mod locations;
 #[path = "session/trails.rs"]
 mod trails;
+#[path = "session/retrying.rs"]
+mod retrying;
 
 use std::thread;
 use std::time::{Duration, Instant};

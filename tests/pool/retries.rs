@@ -1,9 +1,12 @@
 //! Trying again, and waiting for it without holding anything up (P9).
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use fetchpool::{
-    ErrorKind, Exceptions, Outcome, Pool, Request, Responses, RetryPolicy, SessionConfig,
+    Error, ErrorKind, Exceptions, Observed, Observer, Outcome, Pool, PoolBuilder, Request,
+    Response, Responses, RetryPolicy, SessionConfig,
 };
 
 use crate::farm::{Farm, timed, within};
@@ -170,6 +173,155 @@ fn the_pool_is_not_done_while_a_retry_is_parked() {
         assert_eq!(outcome.result().unwrap().status(), 200);
     }
     assert_eq!(farm.requests(), 90);
+}
+
+#[test]
+fn a_response_tells_the_tries_before_it() {
+    let farm = Farm::new();
+    let job = Request::get(farm.url("/series/told/503,0,200?retry-after=0"));
+    let (mut responses, _) = once(3, job);
+    let response = responses.next().unwrap();
+    let [first, second] = response.attempts() else { panic!("{:?}", response.attempts()) };
+    assert_eq!((first.kind(), first.status()), (ErrorKind::Status, Some(503)));
+    assert_eq!(first.waited(), Some(Duration::ZERO));
+    // It went over the connection of the first, and had to be sent anew on another one at once.
+    assert_eq!((second.kind(), second.waited()), (ErrorKind::Closed, None));
+}
+
+#[test]
+fn a_status_below_400_that_is_to_be_tried_again_is_an_attempt_too() {
+    let farm = Farm::new();
+    let job = Request::get(farm.url("/status/202/0"))
+        .retry(RetryPolicy::new(2).statuses([202]).backoff(Duration::ZERO, Duration::ZERO));
+    let (mut responses, _) = within(LIMIT, move || fetchpool::map([job]));
+    let statuses: Vec<_> =
+        responses.next().unwrap().attempts().iter().map(|attempt| attempt.status()).collect();
+    assert_eq!(statuses, [Some(202), Some(202)]);
+    assert_eq!(farm.requests(), 3);
+}
+
+#[test]
+fn the_word_of_a_job_comes_before_the_hooks_and_theirs_before_the_pools() {
+    let hooked = |retry: Option<RetryPolicy>| {
+        move |session: &mut SessionConfig| session.retry.clone_from(&retry)
+    };
+    let own = || Some(RetryPolicy::new(1));
+    for (pool, hook, change, requests) in [
+        (None, None, None, 1),
+        (Some(2), None, None, 3),
+        (Some(2), Some(None), None, 1),
+        (None, Some(own()), None, 2),
+        (Some(2), Some(own()), None, 2),
+        (None, None, Some(own()), 2),
+        (Some(2), None, Some(own()), 2),
+        (Some(2), Some(own()), Some(None), 1),
+    ] {
+        let farm = Farm::new();
+        let mut builder = Pool::builder().num_threads(2);
+        if let Some(retries) = pool {
+            builder = builder.retry(RetryPolicy::new(retries));
+        }
+        if let Some(retry) = hook {
+            builder = builder.initializer(hooked(retry));
+        }
+        let job = Request::get(farm.url("/series/busy/503?retry-after=0"));
+        let job = match change {
+            None => job,
+            Some(None) => job.without_retry(),
+            Some(Some(policy)) => job.retry(policy),
+        };
+        let (mut responses, _) = within(LIMIT, move || builder.map([job]));
+        assert_eq!(responses.next().unwrap().status(), 503);
+        assert_eq!(farm.requests(), requests, "{pool:?}");
+    }
+}
+
+#[test]
+fn the_policy_of_a_pool_holds_whichever_of_it_and_the_session_is_set_first() {
+    let config = SessionConfig::new;
+    for (builder, requests) in [
+        (Pool::builder().retry(RetryPolicy::new(1)).session(config()), 2),
+        (Pool::builder().session(config()).retry(RetryPolicy::new(1)), 2),
+        (Pool::builder().session(config()), 1),
+    ] {
+        let farm = Farm::new();
+        let job = farm.url("/series/busy/503?retry-after=0");
+        assert_eq!(within(LIMIT, move || builder.map([job])).0.len(), 1);
+        assert_eq!(farm.requests(), requests);
+    }
+}
+
+#[test]
+fn a_job_of_its_own_policy_is_waited_for_when_all_others_are_done() {
+    let farm = Farm::new();
+    let mut jobs = vec![
+        Request::get(farm.url("/series/own/503,200?retry-after=1")).retry(RetryPolicy::new(1)),
+    ];
+    jobs.extend((0..5).map(|n| Request::get(farm.url(&format!("/ok/{n}")))));
+    let pool = Pool::builder().num_threads(3).job_queue(jobs).build().unwrap();
+    let outcomes: Vec<Outcome> = within(LIMIT, move || pool.outcomes().collect());
+    assert_eq!(outcomes.len(), 6);
+    for outcome in outcomes {
+        assert_eq!(outcome.result().unwrap().status(), 200);
+    }
+    assert_eq!(farm.requests(), 7);
+}
+
+#[test]
+fn a_policy_that_cannot_be_is_an_error_when_the_pool_is_built_or_that_of_the_one_job() {
+    let wrong = || RetryPolicy::new(1).budget(f64::NAN, 0);
+    let config = |retry| {
+        let mut config = SessionConfig::new();
+        config.retry = retry;
+        config
+    };
+    for builder in [Pool::builder().retry(wrong()), Pool::builder().session(config(Some(wrong())))]
+    {
+        let error = builder.job_queue(["http://a.test/"]).build().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::InvalidRequest);
+        assert!(error.message().contains("NaN"), "{error}");
+    }
+    let farm = Farm::new();
+    let jobs = [Request::get(farm.url("/ok/1")).retry(wrong()), Request::get(farm.url("/ok/2"))];
+    let (responses, mut exceptions) = within(LIMIT, move || fetchpool::map(jobs));
+    assert_eq!(exceptions.next().unwrap().kind(), ErrorKind::InvalidRequest);
+    assert_eq!((responses.len(), farm.requests()), (1, 1));
+}
+
+/// Remembers the wait before each retry, by job and number.
+#[derive(Clone, Default)]
+struct Waits(Arc<Mutex<BTreeMap<(u64, u32), Duration>>>);
+
+impl Observer for Waits {
+    fn retry(&self, job: &Observed<'_>, number: u32, wait: Duration, _: Result<&Response, &Error>) {
+        self.0.lock().unwrap().insert((job.index().unwrap(), number), wait);
+    }
+}
+
+#[test]
+fn with_a_seed_each_job_waits_as_long_whichever_thread_has_it() {
+    let farm = Farm::new();
+    let waits = |threads, seed: fn(PoolBuilder) -> PoolBuilder| {
+        let waits = Waits::default();
+        let policy = RetryPolicy::new(3).backoff(Duration::from_micros(300), LIMIT);
+        let builder = Pool::builder().num_threads(threads).retry(policy).observer(waits.clone());
+        let jobs: Vec<String> = (0..20).map(|n| farm.url(&format!("/status/503/{n}"))).collect();
+        let (responses, _) = within(LIMIT, move || seed(builder).map(jobs));
+        assert_eq!(responses.len(), 20);
+        let waits = waits.0.lock().unwrap().clone();
+        assert_eq!(waits.len(), 60);
+        waits
+    };
+    let first = waits(1, |builder| builder.seed(7));
+    assert_eq!(waits(8, |builder| builder.seed(7)), first);
+    let by_session = |builder: PoolBuilder| {
+        builder.initializer(|session: &mut SessionConfig| session.seed = Some(7))
+    };
+    assert_eq!(waits(2, by_session), first);
+    assert_ne!(waits(8, |builder| builder.seed(8)), first);
+    assert_ne!(waits(8, |builder| builder), first);
+    let distinct: std::collections::BTreeSet<_> = first.values().collect();
+    assert!(distinct.len() > 50, "{distinct:?}");
 }
 
 #[test]

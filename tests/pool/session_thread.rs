@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fetchpool::{
-    ErrorKind, HookResult, Request, SessionConfig, SessionThread, ThreadException, ThreadResponse,
+    ErrorKind, HookResult, Request, RetryPolicy, SessionConfig, SessionThread, ThreadException,
+    ThreadResponse,
 };
 
 use crate::farm::{Echo, Farm, within};
@@ -46,6 +47,32 @@ impl Desk {
         within(LIMIT, move || threads.into_iter().for_each(SessionThread::join));
         (responses.iter().collect(), exceptions.iter().collect())
     }
+}
+
+#[test]
+fn a_job_is_tried_again_in_its_place() {
+    let farm = Farm::new();
+    let desk = Desk::new(1, |session| {
+        let soon = Duration::from_millis(1);
+        session.retry = Some(RetryPolicy::new(2).backoff(soon, soon));
+    });
+    let jobs = ["/series/mends/503,503,200", "/series/stays/0", "/ok/1"];
+    for job in jobs {
+        desk.jobs.send(Request::get(farm.url(job)).tag(job)).unwrap();
+    }
+    let (responses, exceptions) = desk.finish();
+    let told: Vec<_> = responses
+        .iter()
+        .map(|response| {
+            let tag = *response.tag::<&str>().unwrap();
+            (tag, response.status(), response.attempts().len())
+        })
+        .collect();
+    assert_eq!(told, [(jobs[0], 200, 2), (jobs[2], 200, 0)]);
+    assert_eq!(exceptions[0].kind(), ErrorKind::Closed);
+    let waited: Vec<_> =
+        exceptions[0].attempts().iter().filter_map(|attempt| attempt.waited()).collect();
+    assert_eq!(waited.len(), 2, "{:?}", exceptions[0].attempts());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use fetchpool::{ErrorKind, Fault, Phase, Request, Session};
+use fetchpool::{ErrorKind, Fault, Phase, Request, RetryPolicy, Session};
 use rustls::version::{TLS12, TLS13};
 
 use super::support::script::{PATIENCE, Script, ok};
@@ -40,6 +40,42 @@ fn a_handshake_that_is_cut_off_is_an_error() {
         let error = error.unwrap_err();
         assert_eq!(error.phase(), Some(Phase::Tls), "{error}");
         assert!(matches!(error.kind(), ErrorKind::Tls | ErrorKind::Closed), "{error}");
+        assert_eq!(error.fault(), Fault::Network, "{error}");
+    }
+}
+
+#[test]
+fn a_handshake_that_is_cut_off_is_tried_again_whatever_the_method() {
+    let cut = [
+        Script::new().close(),
+        Script::new().send("\x16").close(),
+        Script::new().take(1).close(),
+        Script::new().take(1).send("\x16\x03\x03\x40\x00").close(),
+    ];
+    for script in cut {
+        let server = script.repeat().serve();
+        let policy = RetryPolicy::new(1).backoff(Duration::ZERO, Duration::ZERO);
+        let mut session = trusting(&Ca::new());
+        for request in [Request::get as fn(String) -> Request, Request::post] {
+            let request = request(server.url("/").replace("http", "https"));
+            let error = session.request(request.retry(policy.clone())).unwrap_err();
+            assert_eq!((error.kind(), error.fault()), (ErrorKind::Tls, Fault::Network), "{error}");
+            assert_eq!(error.attempts().len(), 2, "{:?}", error.attempts());
+        }
+        assert_eq!(server.connections(), 4);
+    }
+}
+
+#[test]
+fn a_handshake_that_is_refused_is_final() {
+    let untrusted = TlsServer::start(Ca::new().good());
+    let alert = Script::new().take(1).send(b"\x15\x03\x03\x00\x02\x02\x28").repeat().serve();
+    let plain = Script::new().take(1).send("HTTP/1.1 400 Bad\r\n\r\n").close().repeat().serve();
+    for url in [untrusted.url("/"), alert.url("/"), plain.url("/")] {
+        let request = Request::get(url.replace("http://", "https://")).retry(RetryPolicy::new(3));
+        let error = trusting(&Ca::new()).request(request).unwrap_err();
+        assert_eq!((error.kind(), error.fault()), (ErrorKind::Tls, Fault::Peer), "{error}");
+        assert_eq!(error.attempts().len(), 1, "{error}");
     }
 }
 
