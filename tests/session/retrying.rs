@@ -250,8 +250,7 @@ fn waits(seed: Option<u64>) -> Vec<(u32, Duration)> {
     for _ in 0..3 {
         session.request(server.url("/")).unwrap();
     }
-    let waits = told.1.lock().unwrap().clone();
-    waits
+    told.1.lock().unwrap().clone()
 }
 
 #[test]
