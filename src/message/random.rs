@@ -25,17 +25,14 @@ pub(crate) fn token() -> String {
 /// A number from 0 to 1. With a seed it is the same for the same numbers, and says nothing of those
 /// for others: what it is for is not changed by which thread asks first. Without, it is random.
 pub(crate) fn unit(seed: Option<u64>, of: [u64; 3]) -> f64 {
-    let bits = seed.map_or_else(bits, |seed| of.into_iter().fold(mix(seed), join));
+    let mixed = |seed| of.into_iter().fold(mix(seed), |state, number| mix(state ^ number));
+    let bits = seed.map_or_else(bits, mixed);
     let half = u32::try_from(bits >> 32).unwrap_or_default();
     f64::from(half) / f64::from(u32::MAX)
 }
 
 /// What the first of the three numbers is, so that waits of different sorts are not alike.
 pub(crate) const FOR_RETRY: u64 = 1;
-
-fn join(state: u64, number: u64) -> u64 {
-    mix(state.wrapping_add(STEP) ^ mix(number))
-}
 
 /// Spreads what differs in any bit over all bits: the finish of `SplitMix64` (Steele, Lea and Flood,
 /// 2014), whose every output comes of one input only. Nothing secret is made of it.

@@ -49,7 +49,7 @@ impl Tried<'_> {
         };
         let wait = match asked_for {
             Some(wait) => self.policy.obeyed(wait),
-            None => self.policy.longest_wait(self.retries).mul_f64(self.random.clamp(0.0, 1.0)),
+            None => part(self.policy.longest_wait(self.retries), self.random),
         };
         self.is_in_time(wait).then_some(wait)
     }
@@ -76,6 +76,12 @@ impl Tried<'_> {
         };
         left.checked_sub(wait).is_some_and(|left| left > round_trip)
     }
+}
+
+/// So much of a time. Not `mul_f64`, which panics where the result is rounded to more than the
+/// longest time there is.
+fn part(of: Duration, random: f64) -> Duration {
+    Duration::try_from_secs_f64(of.as_secs_f64() * random.clamp(0.0, 1.0)).unwrap_or(of).min(of)
 }
 
 /// Why a request may be tried again.
@@ -320,6 +326,8 @@ mod tests {
             (own(), 3, 1.0, Some(ms(30))),
             (usual().backoff(s(9), s(1)), 0, 1.0, Some(s(1))),
             (usual().backoff(s(0), s(1)), 9, 1.0, Some(s(0))),
+            (usual().backoff(Duration::MAX, Duration::MAX), 9, 1.0, Some(Duration::MAX)),
+            (usual(), 0, f64::NAN, Some(ms(200))),
             (RetryPolicy::new(2), 1, 1.0, Some(ms(400))),
             (RetryPolicy::new(2), 2, 1.0, None),
             (RetryPolicy::new(0), 0, 1.0, None),

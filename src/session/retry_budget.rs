@@ -136,5 +136,6 @@ mod tests {
         assert!(!play(ration, &[Asked(1, 1)]).is_neutral());
         assert!(!play(ration, &[Asked(2, 2), Sent(999)]).is_neutral());
         assert!(play(ration, &[Asked(2, 2), Sent(1_000)]).is_neutral());
+        assert!(play(ration, &[Asked(2, 2), Sent(2_000)]).is_neutral());
     }
 }

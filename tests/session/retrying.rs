@@ -263,6 +263,7 @@ fn an_observer_is_told_of_each_retry_and_the_waits_are_those_of_the_seed() {
         assert!(*wait <= longest.min(Duration::from_millis(5)), "{number}: {wait:?}");
     }
     assert_ne!(first[..5], first[5..10], "each request has its own");
+    assert_ne!(first[0].1 * 2, first[1].1, "and so has each retry");
     assert_eq!(waits(Some(7)), first);
     assert_ne!(waits(Some(8)), first);
     assert_ne!(waits(None), waits(None));
