@@ -77,7 +77,7 @@ pub struct RetryPolicy {
     retry_after_max: Duration,
     unsafe_methods: bool,
     statuses: Cow<'static, [u16]>,
-    /// Where the caller wants it otherwise than [`is_mendable`] has it; the last one counts.
+    /// Where the caller wants it otherwise than it is by default; the last one counts.
     kinds: Vec<(ErrorKind, bool)>,
     ration: Option<Ration>,
     /// The first setting that cannot be.
