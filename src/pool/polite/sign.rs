@@ -112,6 +112,7 @@ mod tests {
             version: Version::Http11,
             reason: String::new(),
             headers,
+            attempts: Vec::new(),
             url: (*url).into(),
             history: before.iter().map(hop).collect(),
             elapsed: Duration::ZERO,
