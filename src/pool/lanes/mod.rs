@@ -251,7 +251,9 @@ impl<T> Lanes<T> {
     /// all that is here goes to origins to which there are many.
     pub(super) fn is_crowded(&self, held: &Held) -> bool {
         let ready = self.ready();
-        ready > 0
+        // Where no second origin was ever seen there is likely to be none.
+        self.by_origin.len() > 1
+            && ready > 0
             && ready < self.window.saturating_mul(FAR)
             && self.listing.open().take(self.window).all(|id| {
                 let lane = self.lanes.get(id.0).and_then(Option::as_ref);
