@@ -35,9 +35,9 @@ use super::ErrorKind;
 /// that would then have less time than the TCP handshake of the try before took, which is one round
 /// trip, and no answer comes in less: the last result stands.
 ///
-/// In a pool a request that waits takes no worker; at most 16 for each thread wait so, and while
-/// there are as many, no further job is taken from the queue. While the only worker waits in an
-/// iterator of the caller's own, nothing is tried again. A [`Session`](crate::Session) alone, and a
+/// In a pool a request that waits takes no worker;
+/// [`waiting_capacity`](crate::PoolBuilder::waiting_capacity) says how many may. While the only worker
+/// waits in an iterator of the caller's own, nothing is tried again. A [`Session`](crate::Session) alone, and a
 /// [`SessionThread`](crate::SessionThread), wait in their place; a cancel wakes them.
 ///
 /// # How often

@@ -2,8 +2,8 @@
 //!
 //! ```text
 //! JobQueue ──▶ schedule ──▶ worker 1..n ──▶ claim.finish ──▶ outcome queue ──▶ views ──▶ caller
-//!                 ▲              │
-//!                 └── parked ◀───┘ (a retry that waits)
+//!              (lanes) ▲         │
+//!                      └─ parked ┘ (a retry that waits)
 //! ```
 
 mod batch;
@@ -67,24 +67,31 @@ use crate::message::{CancelToken, OnCancel, Watch};
 ///   caller's code all end in one [`Outcome`], which owns the [`Request`](crate::Request) it belongs to.
 /// - **Nothing stops early.** [`responses`](Self::responses) and the other views end when the
 ///   queue is closed and every job has its outcome, not when there is nothing just now.
-/// - **Bounded memory.** A job is taken when a worker is free for it and there is room for its
-///   outcome: [`outcome_capacity`](PoolBuilder::outcome_capacity) counts them, and
-///   [`body_budget`](PoolBuilder::body_budget) their bodies. What one view passes over is kept for
-///   the other.
+/// - **Bounded memory.** A job is begun when a worker is free for it and there is room for its
+///   outcome: [`outcome_capacity`](PoolBuilder::outcome_capacity) counts them,
+///   [`body_budget`](PoolBuilder::body_budget) their bodies,
+///   [`look_ahead`](PoolBuilder::look_ahead) and
+///   [`waiting_capacity`](PoolBuilder::waiting_capacity) what waits before that. What one view passes
+///   over is kept for the other.
+/// - **Politeness takes no worker.** What a rate, a limit or a wait before another try holds back
+///   waits in the pool, and other origins go on.
 /// - **Any order of reading.** Responses before exceptions, exceptions before responses, both from
 ///   two threads, [`join_all`](Self::join_all) first, or nothing at all: it always ends.
 ///
 /// Sessions are never shared: no lock is held while a request runs, and a server sees at most as
-/// many connections as there are threads.
+/// many connections as there are threads. A worker takes first what goes where it has a connection:
+/// so there are far fewer of them with many origins.
 ///
 /// # Order
 ///
 /// Outcomes come as they finish, unless [`ordered`](PoolBuilder::ordered) is asked for;
-/// [`Outcome::index`] counts the jobs as the queue gave them.
+/// [`Outcome::index`] is a job's place in the queue, counted from 0. Where a pool ends early there are
+/// gaps: what it had only looked at is handed back.
 ///
 /// # Time
 ///
-/// A request's `timeout` begins when a worker takes the job, and covers everything from then on.
+/// A request's `timeout` begins when a worker takes the job, and covers everything from then on, the
+/// waits before other tries among it; what a rate or a limit made it wait before that is not in it.
 /// The pool's [`deadline`](PoolBuilder::deadline) begins when it is built, and covers waiting, too.
 ///
 /// # Examples
