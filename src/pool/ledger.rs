@@ -67,6 +67,8 @@ pub(super) struct Ledger {
     ahead: BTreeSet<u64>,
     /// Workers that wait for a job.
     pub(super) waiting: usize,
+    /// How many of them have been told that there is something, and have not come yet.
+    pub(super) called: usize,
     /// When the first of them will wake by itself.
     pub(super) alarm: Option<Instant>,
     pub(super) threads: usize,
@@ -109,6 +111,7 @@ impl Ledger {
             next_out: 0,
             ahead: BTreeSet::new(),
             waiting: 0,
+            called: 0,
             alarm: None,
             threads: 0,
             max_threads: 0,
@@ -199,15 +202,24 @@ impl Ledger {
         paced.into_iter().chain(self.lanes.next_time()).min()
     }
 
-    /// Whether a job may be begun: its outcome must not wait for anybody who reads.
+    /// Whether a job may be begun.
     pub(super) fn has_room(&self) -> bool {
+        self.room() > 0
+    }
+
+    /// How many jobs may be begun: their outcomes must not wait for anybody who reads.
+    fn room(&self) -> usize {
         if self.rules.ordered {
-            // Room was made when it was taken. Memory is given back only if what can be read next is
-            // begun.
-            return !(self.budget.is_spent() && self.has_something_to_read());
+            // Room was made when they were taken. Memory is given back only if what can be read next
+            // is begun.
+            let is_stuck = self.budget.is_spent() && self.has_something_to_read();
+            return if is_stuck { 0 } else { usize::MAX };
+        }
+        if self.budget.is_spent() {
+            return 0;
         }
         let under_way = self.unread.saturating_add(self.stats.in_flight);
-        !self.budget.is_spent() && as_size(under_way) < self.rules.room
+        self.rules.room.saturating_sub(as_size(under_way))
     }
 
     /// How many further jobs may be taken from the source, if there are so many workers for them.
@@ -242,12 +254,19 @@ impl Ledger {
         wanted.min(self.room_ahead())
     }
 
-    /// Whether there is something to do for one of the workers that wait.
-    pub(super) fn wants_company(&self) -> bool {
-        self.waiting > 0
-            && ((self.lanes.ready() > 0 && self.has_room())
-                || (matches!(self.source, SourceState::Here(_)) && self.room_ahead() > 0)
-                || (self.alarm.is_none() && self.lanes.next_time().is_some()))
+    /// Whether one more of the workers that wait is to be told that there is something to do. It then
+    /// counts as called.
+    #[must_use]
+    pub(super) fn calls_another(&mut self) -> bool {
+        if self.waiting <= self.called {
+            return false;
+        }
+        let calls = self.lanes.ready().min(self.room()) > self.called
+            || (self.called == 0
+                && ((matches!(self.source, SourceState::Here(_)) && self.room_ahead() > 0)
+                    || (self.alarm.is_none() && self.lanes.next_time().is_some())));
+        self.called = self.called.saturating_add(usize::from(calls));
+        calls
     }
 
     /// The counts of this moment.

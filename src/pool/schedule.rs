@@ -159,7 +159,7 @@ impl Schedule {
                 && let Some(taken) = state.start(held, now)
             {
                 self.count_expiring(taken.job.deadline.at().is_some(), false);
-                if state.wants_company() {
+                if state.calls_another() {
                     self.work.notify_one();
                 }
                 return Next::Job(taken);
@@ -282,7 +282,7 @@ impl Schedule {
         let found = state.lanes.remove(index, Instant::now())?;
         self.count_expiring(found.job.deadline.at().is_some(), false);
         // It may have been one too many for a further job to be taken.
-        if state.wants_company() {
+        if state.calls_another() {
             self.work.notify_one();
         }
         Some(found)
@@ -308,7 +308,8 @@ impl Schedule {
         if state.budget.has_waiting() {
             self.memory.notify_all();
         }
-        if state.wants_company() {
+        // A worker that brings its own outcome looks for a job next.
+        if from != Place::InFlight && state.calls_another() {
             self.work.notify_one();
         }
         drop(state);
@@ -328,7 +329,7 @@ impl Schedule {
         if delivered {
             state.stats.shift(Place::Buffered, Place::Delivered);
         }
-        if state.wants_company() {
+        if state.calls_another() {
             self.work.notify_one();
         }
         if state.budget.has_waiting() {
@@ -412,6 +413,7 @@ impl Schedule {
             None => state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner),
         }
         state.waiting = state.waiting.saturating_sub(1);
+        state.called = state.called.saturating_sub(1);
         state
     }
 

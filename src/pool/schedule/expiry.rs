@@ -26,7 +26,7 @@ impl Schedule {
             self.count_expiring(true, false);
             over.push(parked);
         }
-        if state.wants_company() {
+        if state.calls_another() {
             self.work.notify_one();
         }
         over

@@ -42,7 +42,7 @@ impl Schedule {
     pub(in crate::pool) fn give_memory_back(&self, job: u64, bytes: u64) {
         let mut state = self.lock();
         state.budget.give_back(job, bytes);
-        if state.wants_company() {
+        if state.calls_another() {
             self.work.notify_one();
         }
         if state.budget.has_waiting() {
