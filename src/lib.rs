@@ -117,7 +117,8 @@
 //! `tls-no-provider` (rustls with a provider that the program installs), `json`, `charset` (text
 //! by its declared charset), `cookies` (kept and sent back, where a session asks), `public-suffix`
 //! (Mozilla's list compiled in, for cookies), `digest` (Digest authentication), `brotli` and `zstd`
-//! (bodies coded so), `log` (debug lines), `cli` (the command line).
+//! (bodies coded so), `log` (debug lines), `conformance` (tests for a [`JobQueue`] of one's own),
+//! `cli` (the command line).
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
@@ -160,9 +161,13 @@ pub use crate::message::{
     TlsVersion, Version, user_agent,
 };
 pub use crate::observer::{Observed, Observer};
+#[cfg(feature = "conformance")]
+pub use crate::pool::conformance;
 pub use crate::pool::{
-    Adaptive, CircuitBreaker, Exceptions, HookResult, OnError, Outcome, Politeness, Pool,
-    PoolBuilder, Responses, SessionThread, Stats, ThreadException, ThreadResponse, Unpulled,
+    Adaptive, CircuitBreaker, Claim, Claimed, ClaimedJob, DeadLetter, Depth, Exceptions,
+    HookResult, JobQueue, Lease, MemoryQueue, Nack, OnError, Outcome, Politeness, Pool,
+    PoolBuilder, QueueError, Responses, SessionThread, Settled, Stats, Submitted, ThreadException,
+    ThreadResponse, Ticket, Unpulled,
 };
 pub use crate::session::{Auth, Netrc, Session, SessionConfig, SignableRequest, Signer};
 #[cfg(feature = "cookies")]

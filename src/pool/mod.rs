@@ -14,6 +14,7 @@ mod crew;
 mod fetch;
 mod intake;
 mod job;
+mod job_queue;
 mod lanes;
 mod ledger;
 mod lists;
@@ -39,6 +40,12 @@ use std::time::Duration;
 
 pub use self::builder::PoolBuilder;
 use self::crew::{Crew, Whole};
+#[cfg(feature = "conformance")]
+pub use self::job_queue::conformance;
+pub use self::job_queue::{
+    Claim, Claimed, ClaimedJob, DeadLetter, Depth, JobQueue, Lease, MemoryQueue, Nack, QueueError,
+    Settled, Submitted, Ticket,
+};
 pub use self::lists::{Exceptions, Responses};
 pub use self::outcome::{Outcome, ThreadException, ThreadResponse};
 pub use self::polite::{Adaptive, CircuitBreaker, Politeness};
