@@ -1,16 +1,20 @@
 //! An engine that misbehaves on purpose: a queue in memory, and a veil over it that forgets, errs
 //! and panics where it is told to.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
 use fetchpool::{
-    Claim, Claimed, Depth, JobQueue, Lease, MemoryQueue, Nack, QueueError, Request, Settled,
-    Submitted, Ticket,
+    Claim, Claimed, ClaimedJob, DeadLetter, Depth, JobQueue, Lease, MemoryQueue, Nack, QueueError,
+    Request, Settled, Submitted, Ticket,
 };
 
 /// What an engine does wrong.
+#[cfg_attr(
+    not(feature = "conformance"),
+    expect(dead_code, reason = "many are for the contract's tests alone")
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Vice {
     /// What is acknowledged comes again.
@@ -23,6 +27,8 @@ pub(crate) enum Vice {
     AlwaysDone,
     /// Settling fails.
     CannotSettle,
+    /// The first settlements fail.
+    SettlesLate(u32),
     /// Settling panics.
     PanicsSettling,
     /// Extending fails.
@@ -35,8 +41,22 @@ pub(crate) enum Vice {
     ClaimPanics(u32),
     /// An empty queue says that it is closed.
     EmptyIsClosed,
-    /// Claims wait on, whoever wants them back.
-    WaitsOn,
+    /// Claims sleep on, whatever happens meanwhile.
+    SleepsOn,
+    /// A job is given once more by the next claim.
+    GivesTwice,
+    /// A closed queue takes jobs in.
+    TakesMore,
+    /// Leases do not end.
+    KeepsForEver,
+    /// Every ticket can be extended.
+    ExtendsAll,
+    /// Dead letters come again.
+    Revives,
+    /// A duplicate is told and taken all the same.
+    TakesDuplicates,
+    /// A claim does not wait for a job.
+    NeverWaits,
     /// A release counts as a delivery.
     CountsReleases,
     /// What goes back with a delay comes at once.
@@ -47,19 +67,57 @@ pub(crate) enum Vice {
 pub(crate) struct Unruly {
     inner: MemoryQueue,
     vice: Option<Vice>,
+    /// What the next claim gives once more.
+    given: Mutex<Option<(Request, Ticket)>>,
+    closed: AtomicBool,
     claims: AtomicU32,
+    settlements: AtomicU32,
     /// What it was asked to do, in order.
-    pub(crate) calls: Mutex<Vec<String>>,
+    calls: Mutex<Vec<String>>,
+    called: Condvar,
 }
 
 impl Unruly {
     pub(crate) fn new(lease: Duration, vice: impl Into<Option<Vice>>) -> Self {
+        let vice = vice.into();
         Self {
-            inner: MemoryQueue::with_lease(lease),
-            vice: vice.into(),
+            inner: MemoryQueue::with_lease(match vice {
+                Some(Vice::KeepsForEver) => Duration::MAX,
+                _ => lease,
+            }),
+            vice,
+            given: Mutex::default(),
+            closed: AtomicBool::new(false),
             claims: AtomicU32::new(0),
+            settlements: AtomicU32::new(0),
             calls: Mutex::default(),
+            called: Condvar::new(),
         }
+    }
+
+    /// Whether it was asked to do this, and how often.
+    pub(crate) fn count(&self, call: &str) -> usize {
+        self.calls.lock().unwrap().iter().filter(|noted| noted.starts_with(call)).count()
+    }
+
+    /// Waits until it has been asked to do this so often.
+    #[track_caller]
+    pub(crate) fn wait_for(&self, call: &str, times: usize) {
+        let counted = |calls: &mut Vec<String>| {
+            calls.iter().filter(|noted| noted.starts_with(call)).count() < times
+        };
+        let calls = self.calls.lock().unwrap();
+        let (calls, waited) = self.called.wait_timeout_while(calls, PATIENCE, counted).unwrap();
+        assert!(!waited.timed_out(), "{times} times {call:?} in {calls:?}");
+    }
+
+    /// How often it was asked for a job.
+    pub(crate) fn claims(&self) -> u32 {
+        self.claims.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn dead_letters(&self) -> Vec<DeadLetter> {
+        self.inner.take_dead_letters()
     }
 
     fn has(&self, vice: Vice) -> bool {
@@ -68,6 +126,7 @@ impl Unruly {
 
     fn note(&self, call: String) {
         self.calls.lock().unwrap().push(call);
+        self.called.notify_all();
     }
 
     /// The answer to a settlement, if the vice has one.
@@ -75,6 +134,9 @@ impl Unruly {
         match self.vice? {
             Vice::AlwaysStale => Some(Ok(Settled::Stale)),
             Vice::CannotSettle => Some(Err(QueueError::temporary("no connection"))),
+            Vice::SettlesLate(times) if self.settlements.fetch_add(1, Ordering::SeqCst) < times => {
+                Some(Err(QueueError::temporary("not yet")))
+            }
             Vice::PanicsSettling => panic!("on purpose"),
             _ => None,
         }
@@ -96,13 +158,26 @@ impl JobQueue for Unruly {
                 return Err(QueueError::permanent("the table is gone"));
             }
             Some(Vice::ClaimPanics(which)) if number == which => panic!("on purpose"),
-            Some(Vice::WaitsOn) => return self.inner.claim(&Claim::new(want.wait())),
+            Some(Vice::NeverWaits) => return self.inner.claim(&Claim::new(Duration::ZERO)),
+            Some(Vice::SleepsOn) => {
+                std::thread::sleep(want.wait());
+                return self.inner.claim(&Claim::new(Duration::ZERO));
+            }
+            Some(Vice::GivesTwice) => {
+                if let Some((request, ticket)) = self.given.lock().unwrap().take() {
+                    return Ok(ClaimedJob::new(request, ticket).into());
+                }
+            }
             _ => {}
         }
         let claimed = self.inner.claim(want)?;
         match claimed {
             Claimed::Job(job) => {
                 self.note(format!("claim {}", job.own_key().unwrap_or_default()));
+                if self.has(Vice::GivesTwice) {
+                    let again = (job.request().clone(), job.ticket().clone());
+                    *self.given.lock().unwrap() = Some(again);
+                }
                 Ok(Claimed::Job(job))
             }
             Claimed::Empty if self.has(Vice::EmptyIsClosed) => Ok(Claimed::Closed),
@@ -133,6 +208,7 @@ impl JobQueue for Unruly {
         }
         let nack = match nack {
             Nack::Retry { .. } if self.has(Vice::Hurries) => Nack::Retry { after: Duration::ZERO },
+            Nack::Dead { .. } if self.has(Vice::Revives) => Nack::Retry { after: Duration::ZERO },
             Nack::Release { after } if self.has(Vice::CountsReleases) => Nack::Retry { after },
             other => other,
         };
@@ -143,16 +219,28 @@ impl JobQueue for Unruly {
         self.note("extend".into());
         match self.vice {
             Some(Vice::LosesLeases) => Ok(Lease::Lost),
+            Some(Vice::ExtendsAll) => Ok(Lease::Held(by)),
             Some(Vice::CannotExtend) => Err(QueueError::temporary("no connection")),
             _ => self.inner.extend(ticket, by),
         }
     }
 
     fn submit(&self, request: Request, key: Option<&str>) -> Result<Submitted, QueueError> {
-        self.inner.submit(request, key)
+        match self.vice {
+            Some(Vice::TakesMore) if self.closed.load(Ordering::SeqCst) => Ok(Submitted::New),
+            Some(Vice::TakesDuplicates) => {
+                let submitted = self.inner.submit(request.clone(), key)?;
+                if submitted == Submitted::Duplicate {
+                    self.inner.submit(request, None)?;
+                }
+                Ok(submitted)
+            }
+            _ => self.inner.submit(request, key),
+        }
     }
 
     fn close(&self) {
+        self.closed.store(true, Ordering::SeqCst);
         self.inner.close();
     }
 
@@ -160,3 +248,6 @@ impl JobQueue for Unruly {
         self.inner.depth()
     }
 }
+
+/// How long a test waits for what must come, on a machine that is busy.
+const PATIENCE: Duration = Duration::from_secs(20);

@@ -31,7 +31,7 @@ use crate::message::Request;
 /// use fetchpool::conformance::Suite;
 /// use std::time::Duration;
 ///
-/// Suite::new(MemoryQueue::with_lease).lease(Duration::from_millis(50)).run();
+/// Suite::new(MemoryQueue::with_lease).lease(Duration::from_millis(300)).run();
 /// ```
 #[must_use]
 pub struct Suite<'a> {

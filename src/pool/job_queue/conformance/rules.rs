@@ -111,6 +111,9 @@ fn closed(bench: &Bench<'_>) -> Kept {
     bench.extend(first.ticket())?;
     let second = bench.job()?;
     bench.ack(second.ticket())?;
+    let early = bench.claim(Duration::ZERO)?;
+    let is_early = matches!(early, Claimed::Closed);
+    expect(!is_early, || "Closed, while a job was leased that may come again".into())?;
     if bench.ack(first.ticket())? != Settled::Done {
         return Err("a lease was lost that had just been extended".into());
     }
