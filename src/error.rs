@@ -131,6 +131,13 @@ impl Error {
         self
     }
 
+    /// Says more of it than it could itself.
+    #[must_use]
+    pub(crate) fn with_detail(mut self, detail: &'static str) -> Self {
+        self.0.detail = Cow::Borrowed(detail);
+        self
+    }
+
     /// Says for which URL it happened, unless that is known already.
     #[must_use]
     pub(crate) fn at(mut self, url: &str) -> Self {

@@ -164,10 +164,10 @@ pub use crate::observer::{Observed, Observer};
 #[cfg(feature = "conformance")]
 pub use crate::pool::conformance;
 pub use crate::pool::{
-    Adaptive, CircuitBreaker, Claim, Claimed, ClaimedJob, DeadLetter, Depth, Exceptions,
-    HookResult, JobQueue, Lease, MemoryQueue, Nack, OnError, Outcome, Politeness, Pool,
-    PoolBuilder, QueueError, Responses, SessionThread, Settled, Stats, Submitted, ThreadException,
-    ThreadResponse, Ticket, Unpulled,
+    AckOn, Adaptive, CircuitBreaker, Claim, Claimed, ClaimedJob, DeadLetter, Delivery, Depth,
+    Exceptions, HookResult, JobQueue, Lease, MemoryQueue, Nack, OnError, Outcome, Politeness, Pool,
+    PoolBuilder, QueueError, QueueOptions, Responses, SessionThread, Settled, Stats, Submitted,
+    ThreadException, ThreadResponse, Ticket, Unpulled,
 };
 pub use crate::session::{Auth, Netrc, Session, SessionConfig, SignableRequest, Signer};
 #[cfg(feature = "cookies")]

@@ -89,6 +89,12 @@ pub trait Observer: Send + Sync {
         let _ = (job, number, wait, because);
     }
 
+    /// Something went wrong with a [`JobQueue`](crate::JobQueue) that no outcome tells: it could not
+    /// be asked, or a lease was lost.
+    fn queue_trouble(&self, what: &str) {
+        let _ = what;
+    }
+
     /// The job is over. Called once for each job that a pool has taken, before the caller can read
     /// its outcome.
     fn outcome(&self, job: &Observed<'_>, result: Result<&Response, &Error>) {
@@ -133,6 +139,10 @@ impl<T: Observer + ?Sized> Observer for std::sync::Arc<T> {
         because: Result<&Response, &Error>,
     ) {
         (**self).retry(job, number, wait, because);
+    }
+
+    fn queue_trouble(&self, what: &str) {
+        (**self).queue_trouble(what);
     }
 
     fn outcome(&self, job: &Observed<'_>, result: Result<&Response, &Error>) {

@@ -33,7 +33,8 @@ impl PoolBuilder {
             Err((error, mut jobs)) => {
                 let requests = std::iter::from_fn(|| match jobs.next(Duration::ZERO) {
                     Next::Job(request) => Some(request),
-                    Next::Empty | Next::Closed | Next::Panicked(_) => None,
+                    // A list has nothing else.
+                    _ => None,
                 });
                 let same = || Error::new(error.kind(), error.message());
                 outcomes =

@@ -1,5 +1,6 @@
 //! How a pool is made: its settings, checked once, when it is built.
 
+mod hire;
 mod scheduling;
 
 use std::fmt;
@@ -7,9 +8,11 @@ use std::num::NonZero;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use self::hire::Hired;
 use super::Pool;
 use super::budget::Budget;
 use super::crew::{Crew, Plan};
+use super::engine::Engine;
 use super::intake::source;
 use super::lanes::{FAR, WINDOW};
 use super::ledger::Rules;
@@ -63,6 +66,7 @@ pub struct PoolBuilder {
     seed: Option<u64>,
     setup: Setup,
     source: Option<Box<dyn Source>>,
+    engine: Option<Hired>,
 }
 
 impl Pool {
@@ -131,6 +135,7 @@ impl PoolBuilder {
             seed: None,
             setup: Setup::default(),
             source: None,
+            engine: None,
         }
     }
 
@@ -202,6 +207,7 @@ impl PoolBuilder {
         I::IntoIter: Send + 'static,
     {
         self.source = Some(source(queue));
+        self.engine = None;
         self
     }
 
@@ -326,9 +332,12 @@ impl PoolBuilder {
         let token = self.token.take();
         let jobs = self.source.take().unwrap_or_else(|| source(std::iter::empty::<Request>()));
         match self.plan() {
-            Ok(plan) => Crew::start(jobs, plan).map(|(crew, outcomes)| {
-                Pool::new(Arc::clone(&crew), Views::new(crew, outcomes), token.as_ref())
-            }),
+            Ok(plan) => {
+                let jobs = plan.office.as_ref().map_or(jobs, Engine::at);
+                Crew::start(jobs, plan).map(|(crew, outcomes)| {
+                    Pool::new(Arc::clone(&crew), Views::new(crew, outcomes), token.as_ref())
+                })
+            }
             Err(error) => Err((error, jobs)),
         }
     }
@@ -375,6 +384,10 @@ impl PoolBuilder {
         if let Some(wrong) = setup.config.retry.as_ref().and_then(RetryPolicy::fault) {
             return fault(wrong.to_owned());
         }
+        // Of an engine no more is leased than the workers could begin.
+        let waiting = if self.engine.is_some() { threads } else { WAITING };
+        let observer = &setup.config.observer;
+        let office = self.engine.map(|engine| engine.open(observer.clone())).transpose()?;
         Ok(Plan {
             threads,
             stack_size: self.stack_size,
@@ -386,12 +399,13 @@ impl PoolBuilder {
                 room,
                 room_ahead,
                 look_ahead,
-                waiting_capacity: self.waiting_capacity.unwrap_or(WAITING),
+                waiting_capacity: self.waiting_capacity.unwrap_or(waiting),
                 ordered: self.ordered.is_some(),
                 deadline: Deadline::after(Instant::now(), self.deadline, Clock::Deadline),
                 max_failed: self.on_error.limit(),
             },
             setup,
+            office,
         })
     }
 }

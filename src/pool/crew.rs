@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::budget::Budget;
 use super::claim::{Claim, Desk, Seat};
+use super::engine::Office;
 use super::job::Job;
 use super::lanes::{Held, Lanes};
 use super::ledger::Rules;
@@ -42,6 +43,7 @@ pub(super) struct Plan {
     pub(super) budget: Budget,
     pub(super) setup: Setup,
     pub(super) rules: Rules,
+    pub(super) office: Option<Arc<Office>>,
 }
 
 /// What the workers have in common.
@@ -50,6 +52,8 @@ pub(super) struct Crew {
     setup: Setup,
     stack_size: Option<usize>,
     pub(super) roll: Roll,
+    /// Where the jobs come from an engine.
+    pub(super) office: Option<Arc<Office>>,
 }
 
 impl Crew {
@@ -69,6 +73,7 @@ impl Crew {
             setup: plan.setup,
             stack_size: plan.stack_size,
             roll: Roll::default(),
+            office: plan.office,
         });
         for started in 0..initial {
             if let Err(error) = crew.start_worker() {
@@ -158,6 +163,9 @@ impl Crew {
 
     /// Takes no more jobs; answers those that wait here, unless the pool is merely closed.
     pub(super) fn stop(&self, stop: Stop) {
+        if let Some(office) = &self.office {
+            office.close();
+        }
         for parked in self.schedule.stop(stop) {
             self.turn_away(parked, stop);
         }
@@ -193,12 +201,32 @@ impl Crew {
     }
 
     /// Hands an outcome over; the observer hears of it first.
-    fn settle(&self, mut job: Job, result: Result<Response, Error>, from: Place, traffic: Traffic) {
+    fn settle(&self, job: Job, result: Result<Response, Error>, from: Place, traffic: Traffic) {
+        self.hand_over(job, result, from, traffic, false);
+    }
+
+    /// The same. `here`: a queue engine may be waited for.
+    fn hand_over(
+        &self,
+        mut job: Job,
+        result: Result<Response, Error>,
+        from: Place,
+        traffic: Traffic,
+        here: bool,
+    ) {
+        let result = match &job.delivery {
+            Some(delivery) => delivery.explain(result),
+            None => result,
+        };
         let ended = job.ticket.take().map(|ticket| (ticket, ticket.sign_of(&result)));
         let result = self.observe(&job, result);
         match &result {
             Ok(response) => debug!("job {}: {}", job.index, response.status()),
             Err(error) => debug!("job {}: {}", job.index, error.message()),
+        }
+        if let Some(delivery) = &mut job.delivery {
+            let over = self.schedule.stopped() > Some(Stop::Closed);
+            delivery.finish(result.as_ref().err(), over, here);
         }
         if self.schedule.settle(from, Outcome::of(job, result), traffic, ended) {
             debug!("there were too many failures");
@@ -278,7 +306,7 @@ impl Crew {
 
 impl Desk for Arc<Crew> {
     fn deliver(&self, job: Job, result: Result<Response, Error>, traffic: Traffic) {
-        self.settle(job, result, Place::InFlight, traffic);
+        self.hand_over(job, result, Place::InFlight, traffic, true);
     }
 
     fn park(&self, mut job: Job, due: Instant, sign: Sign, traffic: Traffic) {

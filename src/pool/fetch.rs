@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::job_queue::Delivery;
 use super::queue::{Next, Source, drop_quietly};
 use crate::catch::{Panicked, catch};
 use crate::error::Error;
@@ -32,16 +33,18 @@ pub(super) struct Fetched {
     pub(super) fault: Option<Error>,
     /// Its URL, parsed; none where that cannot be.
     pub(super) target: Option<Target>,
+    /// Of an engine: what it is to be told.
+    pub(super) delivery: Option<Delivery>,
 }
 
 impl Fetched {
     fn of(request: Request) -> Self {
         let target = Target::parse(request.url()).ok();
-        Self { request, fault: None, target }
+        Self { request, fault: None, target, delivery: None }
     }
 
     fn faulty(fault: Error) -> Self {
-        Self { request: Request::get(""), fault: Some(fault), target: None }
+        Self { request: Request::get(""), fault: Some(fault), target: None, delivery: None }
     }
 }
 
@@ -55,8 +58,12 @@ pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>,
     let mut wait = wait;
     let started = Instant::now();
     loop {
-        match catch(|| source.next(wait)) {
+        match catch(|| source.next(wait.min(source.longest_wait()))) {
             Ok(Next::Job(request)) => fetched.push(Fetched::of(request)),
+            Ok(Next::Leased(request, fault, delivery)) => {
+                let delivery = Some(delivery);
+                fetched.push(Fetched { fault, delivery, ..Fetched::of(request) });
+            }
             Ok(Next::Panicked(payload)) => {
                 let panicked = Panicked::of(payload);
                 let what = "a job panicked on its way to a request";
@@ -65,6 +72,11 @@ pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>,
             Ok(Next::Empty) => break,
             Ok(Next::Closed) => {
                 drop_quietly(Some(source));
+                return (fetched, SourceState::Closed);
+            }
+            Ok(Next::Failed(error)) => {
+                drop_quietly(Some(source));
+                fetched.push(Fetched::faulty(error));
                 return (fetched, SourceState::Closed);
             }
             Err(panicked) => {
@@ -81,6 +93,7 @@ pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>,
     }
     // One that has just been quick is taken to be so once more.
     let is_quick = never_waits || (started.elapsed() < QUICK && !fetched.is_empty());
+    let is_quick = is_quick && source.gives_ahead();
     (fetched, SourceState::here(source, is_quick))
 }
 

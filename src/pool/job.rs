@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::job_queue::Delivery;
 use super::lanes::Ticket;
 use crate::connection::Deadline;
 use crate::error::{Attempt, Error};
@@ -32,6 +33,8 @@ pub(super) struct Job {
     pub(super) target: Option<Target>,
     /// Its place in its lane, while a worker has it.
     pub(super) ticket: Option<Ticket>,
+    /// Of an engine: what it is to be told.
+    pub(super) delivery: Option<Delivery>,
 }
 
 impl Job {
@@ -50,6 +53,7 @@ impl Job {
             fault: None,
             target: None,
             ticket: None,
+            delivery: None,
         }
     }
 }

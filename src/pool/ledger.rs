@@ -78,6 +78,9 @@ pub(super) struct Ledger {
     pub(super) given_up: usize,
 }
 
+/// What a job leaves that was not begun: it is dropped where no lock is held.
+pub(super) type LetGo = (Option<Watch>, Option<Fetched>);
+
 /// A job, and whether one more worker should be started beside the one that runs it.
 pub(super) struct Taken {
     pub(super) job: Job,
@@ -123,12 +126,12 @@ impl Ledger {
     pub(super) fn take_in(&mut self, fetched: Fetched, watch: Option<Watch>, now: Instant) {
         let index = self.next_index;
         self.next_index = index.saturating_add(1);
-        let Fetched { request, fault, target } = fetched;
+        let Fetched { request, fault, target, delivery } = fetched;
         // Nothing holds back what is answered without being sent.
         let is_over = request.own_cancel_token().is_some_and(CancelToken::is_cancelled);
         let lane = self.lanes.lane_for(target.as_ref().filter(|_| !is_over));
         let mut job = Job::new(index, request, now);
-        (job.fault, job.target) = (fault, target);
+        (job.fault, job.target, job.delivery) = (fault, target, delivery);
         let parked = Parked { job, place: Place::Queued, watch };
         self.lanes.put(lane, index, Times::default(), parked, now);
     }
@@ -275,18 +278,32 @@ impl Ledger {
         Stats { queued: waiting.saturating_sub(self.stats.delayed), ..self.stats }
     }
 
-    /// Takes out the jobs that no worker has begun, to be handed back; their watches are to be dropped
-    /// without the lock.
-    pub(super) fn put_back(&mut self, now: Instant) -> Vec<Option<Watch>> {
+    /// Takes out the jobs that no worker has begun, to be handed back; what is to be dropped without
+    /// the lock is given.
+    pub(super) fn put_back(&mut self, now: Instant) -> Vec<LetGo> {
         let queued = self.lanes.drain_where(|parked| parked.place == Place::Queued, now);
-        let mut watches = Vec::with_capacity(queued.len());
+        let mut let_go = Vec::with_capacity(queued.len());
         for (index, Parked { job, watch, .. }) in queued {
-            watches.push(watch);
-            let Job { request, fault, target, .. } = job;
+            let Job { request, fault, target, delivery, .. } = job;
             let request = Arc::unwrap_or_clone(request);
-            self.late.push_back((index, Fetched { request, fault, target }));
+            let fetched = Fetched { request, fault, target, delivery };
+            let_go.push(self.came_late(index, fetched, watch));
         }
-        watches
+        let_go
+    }
+
+    /// Keeps a job to be handed back; one of an engine goes back by itself, when it is let go.
+    pub(super) fn came_late(
+        &mut self,
+        index: u64,
+        fetched: Fetched,
+        watch: Option<Watch>,
+    ) -> LetGo {
+        if fetched.delivery.is_some() {
+            return (watch, Some(fetched));
+        }
+        self.late.push_back((index, fetched));
+        (watch, None)
     }
 
     /// All that is left to be handed back.

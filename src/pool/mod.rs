@@ -1,7 +1,7 @@
 //! FLOOR 5: threads and queues. Speaks of sessions and outcomes, never of sockets.
 //!
 //! ```text
-//! JobQueue ──▶ schedule ──▶ worker 1..n ──▶ claim.finish ──▶ outcome queue ──▶ views ──▶ caller
+//! queue ─────▶ schedule ──▶ worker 1..n ──▶ claim.finish ──▶ outcome queue ──▶ views ──▶ caller
 //!              (lanes) ▲         │
 //!                      └─ parked ┘ (a retry that waits)
 //! ```
@@ -11,6 +11,7 @@ mod budget;
 mod builder;
 mod claim;
 mod crew;
+mod engine;
 mod fetch;
 mod intake;
 mod job;
@@ -36,15 +37,15 @@ mod worker;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::mpsc::RecvTimeoutError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use self::builder::PoolBuilder;
 use self::crew::{Crew, Whole};
 #[cfg(feature = "conformance")]
 pub use self::job_queue::conformance;
 pub use self::job_queue::{
-    Claim, Claimed, ClaimedJob, DeadLetter, Depth, JobQueue, Lease, MemoryQueue, Nack, QueueError,
-    Settled, Submitted, Ticket,
+    AckOn, Claim, Claimed, ClaimedJob, DeadLetter, Delivery, Depth, JobQueue, Lease, MemoryQueue,
+    Nack, QueueError, QueueOptions, Settled, Submitted, Ticket,
 };
 pub use self::lists::{Exceptions, Responses};
 pub use self::outcome::{Outcome, ThreadException, ThreadResponse};
@@ -135,6 +136,11 @@ use crate::message::{CancelToken, OnCancel, Watch};
 /// for, its job is answered without it, and it ends by itself, at the latest when its connect
 /// timeout runs out. A thread within the caller's own code (an iterator, a hook) is waited for no
 /// longer than 100 ms.
+///
+/// # Queues of others
+///
+/// The jobs can come from an engine that several machines share: [`PoolBuilder::queue`] and
+/// [`JobQueue`]. Then each outcome has a [`delivery`](Outcome::delivery).
 ///
 /// # Coming from `requests_toolbelt`
 ///
@@ -227,6 +233,9 @@ impl Pool {
         // Nothing is wanted, so that everything is set aside.
         let _ = self.views.next(Want::Nothing);
         self.crew.roll.join();
+        if let Some(office) = &self.crew.office {
+            office.wait_settled(None);
+        }
     }
 
     /// Takes no more jobs. Those that were taken go on to their outcome, and the views end after
@@ -290,7 +299,11 @@ impl Pool {
     /// How far the pool has come: counts of one moment, which add up.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        self.crew.schedule.stats()
+        let mut stats = self.crew.schedule.stats();
+        if let Some(office) = &self.crew.office {
+            (stats.queue_errors, stats.stale) = office.counts();
+        }
+        stats
     }
 }
 
@@ -298,7 +311,11 @@ impl Drop for Pool {
     fn drop(&mut self) {
         drop(self.cancel());
         self.views.close();
+        let start = Instant::now();
         self.crew.roll.join_within(PATIENCE);
+        if let Some(office) = &self.crew.office {
+            office.wait_settled(Some(PATIENCE.saturating_sub(start.elapsed())));
+        }
     }
 }
 

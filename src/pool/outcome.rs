@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use super::job::Job;
+use super::job_queue::Delivery;
 use crate::error::{Error, after_attempts};
 use crate::message::{Request, Response, Timings};
 
@@ -33,13 +34,21 @@ impl Outcome {
     /// be woken still holds it.
     pub(super) fn of(job: Job, result: Result<Response, Error>) -> Self {
         let result = after_attempts(result, job.attempts);
-        Self::new(job.index, Arc::unwrap_or_clone(job.request), result)
+        let request = Arc::unwrap_or_clone(job.request);
+        let Some(delivery) = job.delivery else { return Self::new(job.index, request, result) };
+        let mut outcome = Self::new(job.index, delivery.restore(request), result);
+        *outcome.delivery_mut() = Some(delivery);
+        outcome
     }
 
     pub(super) fn new(index: u64, request: Request, result: Result<Response, Error>) -> Self {
         match result {
-            Ok(response) => Self::Response(ThreadResponse { index, request, response }),
-            Err(error) => Self::Exception(ThreadException { index, request, error }),
+            Ok(response) => {
+                Self::Response(ThreadResponse { index, request, response, delivery: None })
+            }
+            Err(error) => {
+                Self::Exception(ThreadException { index, request, error, delivery: None })
+            }
         }
     }
 
@@ -72,6 +81,35 @@ impl Outcome {
         match self {
             Self::Response(response) => response.timings(),
             Self::Exception(exception) => exception.timings(),
+        }
+    }
+
+    /// What it has to do with a [`JobQueue`](crate::JobQueue), if the job came from one.
+    #[must_use]
+    pub const fn delivery(&self) -> Option<&Delivery> {
+        match self {
+            Self::Response(response) => response.delivery(),
+            Self::Exception(exception) => exception.delivery(),
+        }
+    }
+
+    /// The same, taken out: to be settled when the outcome is gone.
+    #[must_use]
+    pub const fn take_delivery(&mut self) -> Option<Delivery> {
+        self.delivery_mut().take()
+    }
+
+    const fn delivery_mut(&mut self) -> &mut Option<Delivery> {
+        match self {
+            Self::Response(response) => &mut response.delivery,
+            Self::Exception(exception) => &mut exception.delivery,
+        }
+    }
+
+    /// It is given to the caller, on the caller's own thread.
+    pub(super) fn hand_out(&mut self) {
+        if let Some(delivery) = self.delivery_mut() {
+            delivery.hand_out();
         }
     }
 
@@ -118,6 +156,7 @@ pub struct ThreadResponse {
     index: u64,
     request: Request,
     response: Response,
+    delivery: Option<Delivery>,
 }
 
 impl ThreadResponse {
@@ -136,6 +175,18 @@ impl ThreadResponse {
     #[must_use]
     pub fn tag<T: Any>(&self) -> Option<&T> {
         self.request.tag_ref()
+    }
+
+    /// What it has to do with a [`JobQueue`](crate::JobQueue), if the job came from one.
+    #[must_use]
+    pub const fn delivery(&self) -> Option<&Delivery> {
+        self.delivery.as_ref()
+    }
+
+    /// The same, taken out: to be settled when the response is gone.
+    #[must_use]
+    pub const fn take_delivery(&mut self) -> Option<Delivery> {
+        self.delivery.take()
     }
 
     /// The response alone.
@@ -177,6 +228,7 @@ pub struct ThreadException {
     index: u64,
     request: Request,
     error: Error,
+    delivery: Option<Delivery>,
 }
 
 impl ThreadException {
@@ -195,6 +247,18 @@ impl ThreadException {
     #[must_use]
     pub fn tag<T: Any>(&self) -> Option<&T> {
         self.request.tag_ref()
+    }
+
+    /// What it has to do with a [`JobQueue`](crate::JobQueue), if the job came from one.
+    #[must_use]
+    pub const fn delivery(&self) -> Option<&Delivery> {
+        self.delivery.as_ref()
+    }
+
+    /// The same, taken out: to be settled when the exception is gone.
+    #[must_use]
+    pub const fn take_delivery(&mut self) -> Option<Delivery> {
+        self.delivery.take()
     }
 
     /// The error alone.

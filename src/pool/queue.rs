@@ -5,7 +5,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
+use super::job_queue::Delivery;
 use crate::catch::catch;
+use crate::error::Error;
 use crate::message::Request;
 
 /// A source of requests. One worker at a time asks it.
@@ -19,14 +21,28 @@ pub(super) trait Source: Send {
 
     /// Whether it answers at once where it is not to wait. The schedule then looks ahead in it.
     fn never_waits(&self) -> bool;
+
+    /// Whether jobs may be taken from it before there is a worker for them.
+    fn gives_ahead(&self) -> bool {
+        true
+    }
+
+    /// How long a worker may wait here before it looks whether it is still wanted. Only one worker
+    /// of a pool waits here at a time.
+    fn longest_wait(&self) -> Duration {
+        SLICE
+    }
 }
 
 /// What a source answers. Empty is not closed.
-#[expect(clippy::large_enum_variant, reason = "lives for a moment, on the stack")]
 pub(super) enum Next {
     Job(Request),
+    /// A job that an engine has leased, and what is wrong with it already.
+    Leased(Request, Option<Error>, Delivery),
     /// A job that panicked on its way to becoming a request, and what it said.
     Panicked(Box<dyn Any + Send>),
+    /// The source gives no more, and why.
+    Failed(Error),
     Empty,
     Closed,
 }
@@ -91,3 +107,6 @@ where
 pub(super) fn drop_quietly(source: Option<Box<dyn Source>>) {
     let _ = catch(|| drop(source));
 }
+
+/// A source that is the caller's own is left alone for so long.
+const SLICE: Duration = Duration::from_millis(25);

@@ -179,8 +179,9 @@ impl Schedule {
             }
             let wait = match state.next_time(now) {
                 _ if is_held_up => Duration::ZERO,
-                Some(at) => at.saturating_duration_since(now).min(SLICE),
-                None => SLICE,
+                Some(at) => at.saturating_duration_since(now),
+                // The source knows how long.
+                None => Duration::MAX,
             };
             let came;
             (state, came) = self.ask(state, wait, most, watcher);
@@ -434,7 +435,3 @@ impl Drop for Schedule {
         }
     }
 }
-
-/// How long a worker waits in a live queue before it looks whether it is still wanted. Only one
-/// worker of a pool waits there at a time.
-const SLICE: Duration = Duration::from_millis(25);

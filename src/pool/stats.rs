@@ -39,6 +39,11 @@ pub struct Stats {
     pub connections_opened: u64,
     /// Requests sent over a connection that was open already.
     pub connections_reused: u64,
+    /// What a [`JobQueue`](crate::JobQueue) could not do: claims, settlements and extensions that
+    /// failed, each try of them.
+    pub queue_errors: u64,
+    /// Deliveries of a `JobQueue` whose lease was lost: jobs that somebody else may have done, too.
+    pub stale: u64,
 }
 
 /// Where a job is. It is always in one place, and every change moves it from one to the next.

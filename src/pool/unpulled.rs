@@ -167,7 +167,8 @@ impl Iterator for Unpulled {
             Next::Job(request) => Some(request),
             // It is the caller's panic, and the caller's thread.
             Next::Panicked(payload) => resume_unwind(payload),
-            Next::Empty | Next::Closed => {
+            // An engine of a pool that has ended gives nothing.
+            Next::Leased(..) | Next::Failed(_) | Next::Empty | Next::Closed => {
                 self.let_go();
                 None
             }

@@ -97,7 +97,7 @@ impl Views {
     /// has been read.
     pub(super) fn next(&self, want: Want) -> Option<Outcome> {
         // Without a limit no time runs out.
-        self.take(want, None).ok().flatten().map(|outcome| *outcome)
+        self.take(want, None).ok().flatten().map(hand_out)
     }
 
     /// The same, but for no longer than this.
@@ -108,7 +108,7 @@ impl Views {
     ) -> Result<Option<Outcome>, TimedOut> {
         // Beyond what the clock can add is for ever.
         let until = Instant::now().checked_add(limit);
-        Ok(self.take(want, until)?.map(|outcome| *outcome))
+        Ok(self.take(want, until)?.map(hand_out))
     }
 
     fn take(&self, want: Want, until: Option<Instant>) -> Result<Option<Box<Outcome>>, TimedOut> {
@@ -183,6 +183,12 @@ impl Views {
         // Poison is ignored: nothing that can panic runs under this lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Gives an outcome to the caller. Without the lock: a queue engine may be told of it.
+fn hand_out(mut outcome: Box<Outcome>) -> Outcome {
+    outcome.hand_out();
+    *outcome
 }
 
 impl Queue {

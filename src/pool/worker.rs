@@ -57,6 +57,9 @@ impl<'a> Worker<'a> {
     ) {
         let now = Instant::now();
         let taken = claim.with_job(|job| {
+            if let (Some(delivery), Ok(_)) = (&mut job.delivery, &self.session) {
+                delivery.begin();
+            }
             let order = Order {
                 index: job.index,
                 request: Arc::clone(&job.request),
@@ -102,6 +105,12 @@ impl<'a> Worker<'a> {
         match next {
             Some((Again { wait, due, .. }, deadline)) => {
                 let sign = claim.sign_of(&result);
+                let failed = result.as_ref().err();
+                claim.with_job(|job| {
+                    if let Some(delivery) = &mut job.delivery {
+                        delivery.tried(failed);
+                    }
+                });
                 let attempts = attempts_of(result, wait);
                 claim.with_job(|job| {
                     job.retries = job.retries.saturating_add(1);

@@ -11,17 +11,24 @@
 //! is run without a lock, and its panics are caught.
 
 mod claim;
+mod clerk;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod contract;
+mod delivery;
 mod fault;
 mod memory;
+mod options;
 mod shelf;
 mod types;
+mod verdict;
 
 pub use self::claim::{Claim, Claimed, ClaimedJob};
+pub(super) use self::clerk::Clerk;
 pub use self::contract::JobQueue;
+pub use self::delivery::Delivery;
 pub use self::fault::QueueError;
 pub use self::memory::MemoryQueue;
+pub use self::options::{AckOn, QueueOptions};
 pub use self::shelf::DeadLetter;
 pub use self::types::{Depth, Lease, Nack, Settled, Submitted, Ticket};

@@ -25,7 +25,7 @@ impl Schedule {
             return Vec::new();
         }
         state.stop = Some(stop);
-        let watches = state.put_back(now);
+        let let_go = state.put_back(now);
         let delayed = match stop {
             Stop::Closed => Vec::new(),
             Stop::Deadline | Stop::Failures | Stop::NoThread | Stop::Cancelled => {
@@ -37,7 +37,7 @@ impl Schedule {
             self.count_expiring(parked.job.deadline.at().is_some(), false);
         }
         drop(self.end_if_done(state));
-        drop(watches);
+        drop(let_go);
         self.work.notify_all();
         debug!("no more jobs are taken: {stop:?}");
         delayed
@@ -92,16 +92,15 @@ impl Schedule {
         mut state: MutexGuard<'a, Ledger>,
         watched: Vec<(Fetched, Option<Watch>)>,
     ) -> MutexGuard<'a, Ledger> {
-        let mut watches = Vec::with_capacity(watched.len());
+        let mut let_go = Vec::with_capacity(watched.len());
         for (fetched, watch) in watched {
             let index = state.next_index;
             state.next_index = index.saturating_add(1);
-            state.late.push_back((index, fetched));
-            watches.push(watch);
+            let_go.push(state.came_late(index, fetched, watch));
         }
         let Some(claimant) = state.claimant.take() else {
             drop(state);
-            drop(watches);
+            drop(let_go);
             return self.lock();
         };
         let source = match std::mem::replace(&mut state.source, SourceState::Closed) {
@@ -110,7 +109,7 @@ impl Schedule {
         };
         let rest = state.rest(source);
         drop(state);
-        drop(watches);
+        drop(let_go);
         claimant.bring(rest);
         self.lock()
     }

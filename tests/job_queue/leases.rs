@@ -1,0 +1,76 @@
+//! Leases: kept while a job runs, and what becomes of a job whose lease is lost.
+
+use std::time::Duration;
+
+use fetchpool::{ErrorKind, JobQueue, Outcome, RetryPolicy, Settled};
+
+use crate::farm::Farm;
+use crate::unruly::Vice;
+use crate::{LIMIT, pool_on, queue_of, read};
+
+/// Its third is long enough for a busy machine, and the whole short enough to lose it.
+const LEASE: Duration = Duration::from_millis(900);
+
+#[test]
+fn a_lease_is_kept_for_as_long_as_the_job_runs() {
+    let farm = Farm::new();
+    let queue = queue_of(LEASE, None, [farm.url("/gate/1")]);
+    queue.close();
+    let pool = pool_on(&queue).build().unwrap();
+    farm.wait_at_gate(1);
+    // More thirds than a lease has.
+    queue.wait_for("extend", 5);
+    farm.open_gate();
+    let outcomes = read(pool);
+    assert!(outcomes.len() == 1 && outcomes[0].is_response());
+    assert_eq!(outcomes[0].delivery().unwrap().settled(), Some(Settled::Done));
+    assert_eq!((queue.count("claim"), queue.count("ack")), (1, 1));
+}
+
+#[test]
+fn a_lost_lease_ends_the_request_and_the_outcome_says_so() {
+    for vice in [Vice::LosesLeases, Vice::CannotExtend] {
+        let farm = Farm::new();
+        let queue = queue_of(LEASE, vice, [farm.url("/gate/1")]);
+        let pool = pool_on(&queue).build().unwrap();
+        farm.wait_at_gate(1);
+        let outcome = pool.outcome_timeout(LIMIT).unwrap();
+        let stats = pool.stats();
+        assert_eq!(stats.stale, 1, "{vice:?}");
+        assert_eq!(stats.queue_errors > 0, vice == Vice::CannotExtend, "{vice:?}: {stats:?}");
+        let delivery = outcome.delivery().unwrap();
+        assert_eq!(delivery.settled(), Some(Settled::Stale), "{vice:?}");
+        let error = outcome.result().unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Cancelled, "{vice:?}");
+        assert!(error.message().contains("lease"), "{vice:?}: {error}");
+        // Nothing is said of what is not ours.
+        assert_eq!(queue.count("ack") + queue.count("retry") + queue.count("dead"), 0, "{vice:?}");
+    }
+}
+
+#[test]
+fn a_lost_lease_ends_a_job_that_waits_to_be_tried_again() {
+    let farm = Farm::new();
+    let url = farm.url("/status/503/1?retry-after=50");
+    let queue = queue_of(LEASE, Vice::LosesLeases, [url]);
+    let session = {
+        let mut session = fetchpool::SessionConfig::new();
+        session.timeout = Some(Duration::from_secs(100));
+        session
+    };
+    let pool = pool_on(&queue).session(session).retry(RetryPolicy::new(3)).build().unwrap();
+    let outcome = pool.outcome_timeout(LIMIT).unwrap();
+    let Outcome::Exception(exception) = &outcome else { panic!("{outcome:?}") };
+    assert!(exception.is_cancelled() && exception.message().contains("lease"), "{exception}");
+}
+
+#[test]
+fn a_worker_whose_job_was_lost_goes_on() {
+    let farm = Farm::new();
+    let queue = queue_of(LEASE, Vice::LosesLeases, [farm.url("/gate/1"), farm.url("/ok/2")]);
+    let pool = pool_on(&queue).num_threads(1).build().unwrap();
+    let first = pool.outcome_timeout(LIMIT).unwrap();
+    assert!(first.result().unwrap_err().is_cancelled());
+    let second = pool.outcome_timeout(LIMIT).unwrap();
+    assert_eq!(second.result().unwrap().text(), "2");
+}
