@@ -28,6 +28,21 @@ fn a_lease_is_kept_for_as_long_as_the_job_runs() {
 }
 
 #[test]
+fn an_extension_that_fails_is_tried_again_before_the_lease_runs_out() {
+    let farm = Farm::new();
+    let queue = queue_of(LEASE, Vice::ExtendsLate(2), [farm.url("/gate/1")]);
+    queue.close();
+    let pool = pool_on(&queue).build().unwrap();
+    farm.wait_at_gate(1);
+    queue.wait_for("extend", 6);
+    assert_eq!((pool.stats().queue_errors, pool.stats().stale), (2, 0));
+    farm.open_gate();
+    let outcomes = read(pool);
+    assert!(outcomes.len() == 1 && outcomes[0].is_response());
+    assert_eq!(outcomes[0].delivery().unwrap().settled(), Some(Settled::Done));
+}
+
+#[test]
 fn a_lost_lease_ends_the_request_and_the_outcome_says_so() {
     for vice in [Vice::LosesLeases, Vice::CannotExtend] {
         let farm = Farm::new();

@@ -173,6 +173,22 @@ fn a_post_without_a_key_that_a_server_may_have_had_is_not_given_back() {
 }
 
 #[test]
+fn a_post_that_a_server_had_in_an_earlier_try_is_not_given_back_either() {
+    let farm = Farm::new();
+    let queue = Arc::new(Unruly::new(LONG, None));
+    let url = farm.url("/status/503/1?retry-after=20");
+    queue.submit(Request::post(url), Some("k")).unwrap();
+    let pool = pool_on(&queue).retry(RetryPolicy::new(1).retry_unsafe(true)).build().unwrap();
+    while pool.stats().delayed < 1 {
+        std::thread::yield_now();
+    }
+    // It ends as it waits, with nothing on its way.
+    drop(pool.cancel());
+    assert_eq!(read(pool).len(), 1);
+    assert_eq!((queue.count("dead: it cannot be repeated"), queue.count("retry")), (1, 0));
+}
+
+#[test]
 fn a_post_that_no_server_has_had_is_given_back() {
     let queue = Arc::new(Unruly::new(LONG, None));
     let nobody = format!("http://{}/", crate::farm::refused());

@@ -33,6 +33,8 @@ pub(crate) enum Vice {
     PanicsSettling,
     /// Extending fails.
     CannotExtend,
+    /// The first extensions fail.
+    ExtendsLate(u32),
     /// The first claims fail, and may work later.
     ClaimsFail(u32),
     /// The claim of this number, from 0, fails for good.
@@ -72,6 +74,7 @@ pub(crate) struct Unruly {
     closed: AtomicBool,
     claims: AtomicU32,
     settlements: AtomicU32,
+    extensions: AtomicU32,
     /// What it was asked to do, in order.
     calls: Mutex<Vec<String>>,
     called: Condvar,
@@ -90,6 +93,7 @@ impl Unruly {
             closed: AtomicBool::new(false),
             claims: AtomicU32::new(0),
             settlements: AtomicU32::new(0),
+            extensions: AtomicU32::new(0),
             calls: Mutex::default(),
             called: Condvar::new(),
         }
@@ -220,6 +224,11 @@ impl JobQueue for Unruly {
         match self.vice {
             Some(Vice::LosesLeases) => Ok(Lease::Lost),
             Some(Vice::ExtendsAll) => Ok(Lease::Held(by)),
+            Some(Vice::ExtendsLate(times))
+                if self.extensions.fetch_add(1, Ordering::SeqCst) < times =>
+            {
+                Err(QueueError::temporary("not yet"))
+            }
             Some(Vice::CannotExtend) => Err(QueueError::temporary("no connection")),
             _ => self.inner.extend(ticket, by),
         }
