@@ -138,8 +138,10 @@ impl<'a> Worker<'a> {
     /// The origins to which the session has connections, if that has changed since this was asked
     /// last, or must be known.
     pub(super) fn idle_origins(&mut self, must: bool) -> Option<Vec<Origin>> {
-        let session = self.session.as_mut().ok()?;
-        session.idle_origins(must)
+        match &mut self.session {
+            Ok(session) => session.idle_origins(must),
+            Err(_) => must.then(Vec::new),
+        }
     }
 
     fn run(&mut self, order: &Order, call: Call<'_>, waits: Waits<'_>) -> Result<Response, Error> {
@@ -193,5 +195,20 @@ impl<'a> Worker<'a> {
         catch(|| tell(&**observer, &observed)).map_err(|panicked| {
             Error::panicked("the observer panicked", &panicked).at(order.request.url())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::SessionConfig;
+
+    #[test]
+    fn who_has_no_session_holds_no_connection() {
+        let mut setup = Setup::default();
+        setup.set_initializer(|_: &mut SessionConfig| Err::<(), _>("on purpose"));
+        let mut worker = Worker::new(&setup, Interrupt::default());
+        assert!(worker.idle_origins(false).is_none(), "nothing has changed");
+        assert!(worker.idle_origins(true).is_some_and(|origins| origins.is_empty()));
     }
 }
