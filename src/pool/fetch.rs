@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::job_queue::Delivery;
+use super::lanes::WINDOW;
 use super::queue::{Next, Source, drop_quietly};
 use crate::catch::{Panicked, catch};
 use crate::error::Error;
@@ -54,7 +55,8 @@ impl Fetched {
 pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>, SourceState) {
     let mut source = lent.source;
     let never_waits = source.never_waits();
-    let mut fetched = Vec::with_capacity(if never_waits { most } else { 1 });
+    // How far it is looked ahead is the caller's word, and may be without end.
+    let mut fetched = Vec::with_capacity(if never_waits { most.min(WINDOW) } else { 1 });
     let mut wait = wait;
     let started = Instant::now();
     loop {
