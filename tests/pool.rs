@@ -16,6 +16,7 @@
 //! - `errors`: a bad job is an outcome and takes no other with it
 //! - `retries`: retries, waits and rates
 //! - `session_thread`: one worker for one's own queues
+//! - `stuck`: jobs that could be forgotten, or wait for somebody who never comes
 //! - `traps`: moments that are easily missed, and callers' code that does its worst
 //! - `values`: what is `Send`, and how much memory a batch takes
 
@@ -53,6 +54,8 @@ mod reading;
 mod retries;
 #[path = "pool/session_thread.rs"]
 mod session_thread;
+#[path = "pool/stuck.rs"]
+mod stuck;
 #[path = "pool/threads.rs"]
 mod threads;
 #[path = "pool/traps.rs"]

@@ -116,6 +116,12 @@ impl Crew {
                     self.stop(Stop::Deadline);
                     continue;
                 }
+                Next::StartAnother => {
+                    if self.start_worker().is_err() {
+                        self.could_not_start(1);
+                    }
+                    continue;
+                }
                 Next::End => return,
             };
             let (index, ticket) = (taken.job.index, taken.job.ticket);

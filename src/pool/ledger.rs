@@ -55,6 +55,8 @@ pub(super) struct Ledger {
     pub(super) stop: Option<Stop>,
     /// There will be no further outcome, and whoever waits for one has been told.
     pub(super) ended: bool,
+    /// Somebody waits for the end and does not read meanwhile.
+    pub(super) is_draining: bool,
     pub(super) stats: Stats,
     pub(super) budget: Budget,
     /// Exceptions that count for [`Rules::max_failed`].
@@ -107,6 +109,7 @@ impl Ledger {
             pace,
             stop: None,
             ended: false,
+            is_draining: false,
             stats: Stats::default(),
             budget,
             failures: 0,
@@ -139,6 +142,8 @@ impl Ledger {
     /// The job that a worker should begin now, if there is one for it; it is in flight from here on.
     pub(super) fn start(&mut self, held: &mut Held, now: Instant) -> Option<Taken> {
         if !self.has_room() {
+            // The clock goes on all the same. What has its time now needs no alarm any more, but room.
+            self.lanes.advance(now);
             return None;
         }
         let may_send = self.pace_wait(now).is_none();
@@ -180,9 +185,27 @@ impl Ledger {
         // Workers without a job wait here, ask the source, or have only just been started. Where
         // jobs wait that cannot start yet there is one worker more: the source may hold the other one
         // up.
-        let due_later = usize::from(self.lanes.next_time().is_some());
+        let is_away = matches!(self.source, SourceState::Lent);
+        let due_later = self.lanes.next_time().is_some() || (is_away && self.lanes.ready() > 0);
+        self.count_if_free_are_at_most(usize::from(due_later))
+    }
+
+    /// Whether a worker that asks the source would leave jobs behind that nobody else may come for:
+    /// they could start, or can later, and the source might keep it.
+    pub(super) fn may_strand(&self) -> bool {
+        let SourceState::Here(lendable) = &self.source else { return false };
+        let is_waited_for = self.lanes.ready() > 0 || self.lanes.next_time().is_some();
+        self.waiting == 0 && is_waited_for && !lendable.source.never_waits()
+    }
+
+    /// Counts one worker more, if there is nobody free but the one that asks.
+    pub(super) fn count_another_for_what_is_here(&mut self) -> bool {
+        self.count_if_free_are_at_most(1)
+    }
+
+    fn count_if_free_are_at_most(&mut self, free: usize) -> bool {
         let busy = usize::try_from(self.stats.in_flight).unwrap_or(usize::MAX);
-        let all_busy = busy.saturating_add(due_later) >= self.threads;
+        let all_busy = busy.saturating_add(free) >= self.threads;
         let most = self.max_threads.saturating_mul(2);
         let may =
             self.threads < self.max_threads && self.threads.saturating_add(self.given_up) < most;
@@ -212,6 +235,9 @@ impl Ledger {
 
     /// How many jobs may be begun: their outcomes must not wait for anybody who reads.
     fn room(&self) -> usize {
+        if self.is_draining {
+            return usize::MAX;
+        }
         if self.rules.ordered {
             // Room was made when they were taken. Memory is given back only if what can be read next
             // is begun.
@@ -267,7 +293,10 @@ impl Ledger {
         let calls = self.lanes.ready().min(self.room()) > self.called
             || (self.called == 0
                 && ((matches!(self.source, SourceState::Here(_)) && self.room_ahead() > 0)
-                    || (self.alarm.is_none() && self.lanes.next_time().is_some())));
+                    || self
+                        .lanes
+                        .next_time()
+                        .is_some_and(|at| self.alarm.is_none_or(|alarm| at < alarm))));
         self.called = self.called.saturating_add(usize::from(calls));
         calls
     }
@@ -410,3 +439,7 @@ impl Settled {
 fn as_size(jobs: u64) -> usize {
     usize::try_from(jobs).unwrap_or(usize::MAX)
 }
+
+#[cfg(test)]
+#[path = "ledger_tests.rs"]
+mod tests;

@@ -255,8 +255,9 @@ impl Pool {
     ///
     /// What was not taken stays with the pool, for `close` to hand back. `false` leaves everything
     /// running: go on waiting, or [`cancel`](Self::cancel). Since nothing is read meanwhile, the
-    /// [`body_budget`](PoolBuilder::body_budget) holds no longer: at most one body for each thread
-    /// is added to what is there.
+    /// [`body_budget`](PoolBuilder::body_budget) and the
+    /// [`outcome_capacity`](PoolBuilder::outcome_capacity) hold no longer: at most one body for each
+    /// thread is added to what is there, and one for each job that waits to be tried again.
     ///
     /// # Examples
     ///

@@ -21,6 +21,7 @@
 mod ending;
 mod expiry;
 mod memory;
+mod staff;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
@@ -38,7 +39,7 @@ use super::queue::{Source, drop_quietly};
 use super::stats::{Place, Stats};
 use super::stop::Stop;
 use crate::catch::catch;
-use crate::message::{Origin, Ration, Request, Watch};
+use crate::message::{Origin, Ration, Request, Target, Watch};
 use crate::session::Traffic;
 
 /// The jobs that wait, the rules by which they stop waiting, and the way to the caller.
@@ -68,6 +69,8 @@ pub(super) enum Next {
     Job(Taken),
     /// Say that the pool's time is up.
     TimeIsUp,
+    /// Start one more worker, which is counted already, and come again.
+    StartAnother,
     /// Leave: there will be no more for this worker.
     End,
 }
@@ -171,6 +174,9 @@ impl Schedule {
                 0 => state.room_ahead().min(1),
                 _ => ahead,
             };
+            if most > 0 && state.may_strand() && state.count_another_for_what_is_here() {
+                return Next::StartAnother;
+            }
             if most == 0 || !matches!(state.source, SourceState::Here(_)) {
                 let until = state.next_time(now);
                 state = self.wait(state, until);
@@ -204,6 +210,10 @@ impl Schedule {
                 return (state, 0);
             }
         };
+        // It may keep this worker for ever: what is here, or has its time meanwhile, is for another.
+        if !lendable.source.never_waits() && state.calls_another() {
+            self.work.notify_one();
+        }
         // Nobody else takes anything in as long as the source is away.
         let first = state.next_index;
         drop(state);
@@ -243,18 +253,23 @@ impl Schedule {
         ended: Ended,
     ) -> Option<(Parked, Stop)> {
         let now = Instant::now();
+        // One that was not sent has the way to its lane still before it.
+        let target =
+            ended.is_none().then(|| Target::parse(parked.job.request.url()).ok()).flatten();
         let mut state = self.lock();
-        let lane = ended.map(|(ticket, _)| ticket.lane);
-        if let Some((ticket, sign)) = ended {
-            state.lanes.end(ticket, sign, now);
-        }
+        let lane = match ended {
+            Some((ticket, sign)) => {
+                state.lanes.end(ticket, sign, now);
+                ticket.lane
+            }
+            None => state.lanes.lane_for(target.as_ref()),
+        };
         if let Some(stop) = state.stop.filter(|stop| *stop > Stop::Closed) {
             return Some((parked, stop));
         }
         state.stats.shift(parked.place, Place::Delayed);
         parked.place = Place::Delayed;
         let expiry = parked.job.deadline.at();
-        let lane = lane.unwrap_or_else(|| state.lanes.lane_for(None));
         let times = Times { due: Some(due), expiry };
         state.lanes.put(lane, parked.job.index, times, parked, now);
         self.count_expiring(expiry.is_some(), true);
@@ -280,7 +295,10 @@ impl Schedule {
     /// Takes out the job of this index, if it waits here.
     pub(super) fn unpark(&self, index: u64) -> Option<Parked> {
         let mut state = self.lock();
-        let found = state.lanes.remove(index, Instant::now())?;
+        let mut found = state.lanes.remove(index, Instant::now())?;
+        // It must count until it has its outcome: the pool could end without it.
+        state.stats.shift(found.place, Place::InFlight);
+        found.place = Place::InFlight;
         self.count_expiring(found.job.deadline.at().is_some(), false);
         // It may have been one too many for a further job to be taken.
         if state.calls_another() {
@@ -351,40 +369,6 @@ impl Schedule {
 
     pub(super) fn stats(&self) -> Stats {
         self.lock().stats()
-    }
-
-    /// So many workers could not be started: those that run have to do. Whether there are any.
-    #[must_use]
-    pub(super) fn could_not_start(&self, workers: usize) -> bool {
-        let mut state = self.lock();
-        state.threads = state.threads.saturating_sub(workers);
-        state.max_threads = state.threads.max(1);
-        state.threads > 0
-    }
-
-    /// A worker will come no more: it holds nothing from here on.
-    pub(super) fn leave(&self, held: &mut Held) {
-        self.lock().lanes.hold(held, [], Instant::now());
-    }
-
-    /// A worker is gone before its time; or given up, and still to end.
-    pub(super) fn is_gone(&self, given_up: bool) {
-        let mut state = self.lock();
-        state.threads = state.threads.saturating_sub(1);
-        state.given_up = state.given_up.saturating_add(usize::from(given_up));
-    }
-
-    /// A worker that was given up has ended.
-    pub(super) fn has_ended(&self) {
-        let mut state = self.lock();
-        state.given_up = state.given_up.saturating_sub(1);
-    }
-
-    /// Whether one more worker is to be started, in the place of one that is gone; it is counted
-    /// from here on.
-    pub(super) fn wants_another(&self) -> bool {
-        let mut state = self.lock();
-        !state.has_no_work() && state.count_another()
     }
 
     /// Waits until something has changed, or it is time.

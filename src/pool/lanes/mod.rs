@@ -268,7 +268,7 @@ impl<T> Lanes<T> {
     }
 
     /// What the clock alone has changed.
-    fn advance(&mut self, now: Instant) {
+    pub(super) fn advance(&mut self, now: Instant) {
         while let Some(&(due, index)) = self.delayed.first().filter(|(due, _)| *due <= now) {
             self.delayed.remove(&(due, index));
             let starts = self.starts;

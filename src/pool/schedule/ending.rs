@@ -71,8 +71,12 @@ impl Schedule {
     pub(in crate::pool) fn wait_for_end(&self, limit: Duration) -> bool {
         let start = Instant::now();
         let mut state = self.lock();
-        // Nobody reads meanwhile, and so nobody would give memory back.
+        // Nobody reads meanwhile, and so nobody would give memory back, or make room for what is to be
+        // tried again.
         state.budget.lift();
+        if !std::mem::replace(&mut state.is_draining, true) {
+            self.work.notify_all();
+        }
         self.memory.notify_all();
         while !state.ended {
             let left = limit.saturating_sub(start.elapsed());

@@ -1,0 +1,77 @@
+//! What a worker is told that finds nothing to do, by a clock of the tests' own.
+
+use super::super::fetch::ask;
+use super::super::intake::source;
+use super::super::polite::Hosts;
+use super::*;
+use crate::message::{Clock, Request};
+
+fn rules(room: usize) -> Rules {
+    Rules {
+        room,
+        room_ahead: room,
+        look_ahead: 64,
+        waiting_capacity: 4096,
+        ordered: false,
+        deadline: Deadline::after(Instant::now(), None, Clock::Deadline),
+        max_failed: u64::MAX,
+    }
+}
+
+fn ledger(room: usize) -> Ledger {
+    let lanes = Lanes::new(64, Hosts::default(), Some(1));
+    let (_, closed) = ask_nothing();
+    Ledger::new(rules(room), closed, lanes, None, Budget::new(1 << 20))
+}
+
+fn ask_nothing() -> (Vec<Fetched>, SourceState) {
+    let SourceState::Here(lendable) = SourceState::new(source(Vec::<Request>::new())) else {
+        panic!("it was not asked yet")
+    };
+    ask(lendable, Duration::ZERO, 1)
+}
+
+#[test]
+fn a_job_whose_time_has_come_and_for_which_there_is_no_room_is_not_looked_for_over_and_over() {
+    let now = Instant::now();
+    let mut ledger = ledger(1);
+    ledger.unread = 1;
+    let due = now + Duration::from_secs(1);
+    let job = Job::new(0, Request::get("http://h/"), now);
+    let lane = ledger.lanes.lane_for(None);
+    let parked = Parked { job, place: Place::Delayed, watch: None };
+    ledger.lanes.put(lane, 0, Times { due: Some(due), expiry: None }, parked, now);
+    let mut held = Held::default();
+    assert!(ledger.start(&mut held, now).is_none());
+    assert_eq!(ledger.next_time(now), Some(due));
+    let later = now + Duration::from_secs(2);
+    assert!(ledger.start(&mut held, later).is_none());
+    assert_eq!(ledger.next_time(later), None, "the clock changes nothing any more");
+    // But whoever makes room wakes somebody, also where another one has an alarm.
+    (ledger.waiting, ledger.alarm) = (1, Some(now + Duration::from_secs(3600)));
+    assert!(!ledger.calls_another());
+    ledger.take_out(0, 0);
+    assert!(ledger.calls_another());
+    assert!(ledger.start(&mut held, later).is_some());
+}
+
+#[test]
+fn who_waits_is_woken_for_a_time_before_the_first_alarm() {
+    let now = Instant::now();
+    let at = |s| now + Duration::from_secs(s);
+    let mut ledger = ledger(1);
+    let job = Job::new(0, Request::get("http://h/"), now);
+    let lane = ledger.lanes.lane_for(None);
+    let parked = Parked { job, place: Place::Delayed, watch: None };
+    ledger.lanes.put(lane, 0, Times { due: Some(at(2)), expiry: None }, parked, now);
+    for (waiting, alarm, expected) in [
+        (1, None, true),
+        (1, Some(at(3)), true),
+        (1, Some(at(2)), false),
+        (1, Some(at(1)), false),
+        (0, None, false),
+    ] {
+        (ledger.waiting, ledger.called, ledger.alarm) = (waiting, 0, alarm);
+        assert_eq!(ledger.calls_another(), expected, "{waiting}, {alarm:?}");
+    }
+}
