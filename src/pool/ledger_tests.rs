@@ -1,10 +1,10 @@
 //! What a worker is told that finds nothing to do, by a clock of the tests' own.
 
-use super::super::fetch::ask;
-use super::super::intake::source;
-use super::super::polite::Hosts;
 use super::*;
 use crate::message::{Clock, Request};
+use crate::pool::fetch::ask;
+use crate::pool::intake::source;
+use crate::pool::polite::Hosts;
 
 fn rules(room: usize) -> Rules {
     Rules {
