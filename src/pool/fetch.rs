@@ -116,3 +116,47 @@ impl SourceState {
 
 /// An iterator that takes longer than this for a job may wait for something.
 const QUICK: Duration = Duration::from_micros(50);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Answers at once, and says whether it may be asked ahead.
+    struct Prompt(bool);
+
+    impl Source for Prompt {
+        fn next(&mut self, _: Duration) -> Next {
+            Next::Job(Request::get("http://h/"))
+        }
+
+        fn most_left(&self) -> Option<usize> {
+            None
+        }
+
+        fn never_waits(&self) -> bool {
+            false
+        }
+
+        fn gives_ahead(&self) -> bool {
+            self.0
+        }
+    }
+
+    #[test]
+    fn a_source_that_gives_nothing_ahead_is_not_quick_however_fast_it_answers() {
+        let was_quick = |ahead| {
+            let mut lent = SourceState::new(Box::new(Prompt(ahead)));
+            // A machine that is busy may be slow now and then.
+            (0..100).any(|_| {
+                let SourceState::Here(lendable) = std::mem::replace(&mut lent, SourceState::Lent)
+                else {
+                    return false;
+                };
+                lent = ask(lendable, Duration::ZERO, 1).1;
+                matches!(&lent, SourceState::Here(lendable) if lendable.is_quick)
+            })
+        };
+        assert!(was_quick(true));
+        assert!(!was_quick(false));
+    }
+}

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use fetchpool::{
-    AckOn, CircuitBreaker, Claim, Claimed, Delivery, Depth, ErrorKind, JobQueue, Nack, Outcome,
-    Politeness, Pool, QueueError, QueueOptions, Request, RetryPolicy, Settled,
+    AckOn, CircuitBreaker, Claim, Claimed, Delivery, Depth, ErrorKind, JobQueue, MemoryQueue, Nack,
+    Outcome, Politeness, Pool, QueueError, QueueOptions, Request, RetryPolicy, Settled,
 };
 
 use crate::farm::Farm;
@@ -41,6 +41,23 @@ fn a_job_is_claimed_when_a_worker_is_free_for_it_and_not_before() {
     assert_eq!(queue.depth(), Some(Depth::new(8, 0, 2)));
     farm.open_gate();
     assert_eq!(read(pool).len(), 10);
+}
+
+#[test]
+fn an_engine_that_answers_at_once_is_not_asked_ahead_either() {
+    let farm = Farm::new();
+    let queue = Arc::new(MemoryQueue::with_lease(LONG));
+    let routes = (0..40).map(|n| if n < 20 { "/ok/1" } else { "/gate/1" });
+    for url in routes.map(|route| farm.url(route)) {
+        queue.submit(Request::get(url), None).unwrap();
+    }
+    queue.close();
+    let options = QueueOptions::new();
+    let pool = Pool::builder().num_threads(2).queue(Arc::clone(&queue), options).build().unwrap();
+    farm.wait_at_gate(2);
+    assert_eq!(queue.depth(), Some(Depth::new(18, 0, 2)));
+    farm.open_gate();
+    assert_eq!(read(pool).len(), 40);
 }
 
 #[test]

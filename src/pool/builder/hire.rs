@@ -24,12 +24,15 @@ impl PoolBuilder {
     /// A queue engine where the jobs come from: see [`JobQueue`]. To go on using it, give a clone of
     /// an `Arc`. Of this and [`job_queue`](Self::job_queue) the later one counts.
     ///
-    /// A job is claimed when a worker is free for it, and none ahead of that. Those that the politeness to
-    /// their origins holds back, or that wait to be tried again, are leased meanwhile: as many as there
-    /// are threads, unless [`waiting_capacity`](Self::waiting_capacity) says otherwise. What was not claimed when the pool ends is still
-    /// in the engine, and [`Pool::close`] hands nothing back. Dropping the pool waits for the
-    /// engine no longer than for anything else of the caller's, 100 ms;
-    /// [`join_all`](Pool::join_all) waits until it was told of every job.
+    /// A job is claimed when a worker is free for it, and none ahead of that, whatever
+    /// [`look_ahead`](Self::look_ahead) says. Those that the politeness to their origins holds back, or
+    /// that wait to be tried again, are leased meanwhile: as many as there are threads, unless
+    /// [`waiting_capacity`](Self::waiting_capacity) says otherwise.
+    ///
+    /// What was not claimed when the pool ends is still in the engine, what was and is not begun goes
+    /// back there, and [`Pool::close`](crate::Pool::close) hands nothing back. Dropping the pool waits
+    /// for the engine no longer than for anything else of the caller's, 100 ms;
+    /// [`join_all`](crate::Pool::join_all) waits until it was told of every job.
     ///
     /// # Examples
     ///

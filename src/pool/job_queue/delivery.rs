@@ -16,7 +16,7 @@ use crate::message::{Afterwards, CancelToken, OnCancel, Request, Response, Watch
 /// What a queue engine has to do with an outcome: which delivery of the job it is, and whether the
 /// engine was told. [`Outcome::delivery`](crate::Outcome::delivery) has it.
 ///
-/// With [`AckOn::Consumer`](crate::AckOn::Consumer) it is what settles the job; dropped unsettled, it
+/// With [`AckOn::Consumer`] it is what settles the job; dropped unsettled, it
 /// is left to its lease, and the job comes again. [`Outcome::take_delivery`] takes it out, to be kept
 /// longer than the outcome.
 ///
