@@ -277,7 +277,7 @@ impl Crew {
             if self.schedule.wait_for_end(wait) {
                 return true;
             }
-            if wait == left {
+            if start.elapsed() >= limit {
                 return false;
             }
         }

@@ -146,9 +146,17 @@ impl Ledger {
             self.lanes.advance(now);
             return None;
         }
+        // In order only what can be read next gives memory back. After an early end it may have been
+        // handed back, and then never comes.
+        let only_next = self.rules.ordered && self.stop.is_none() && self.budget.is_spent();
+        self.lanes.advance(now);
+        if only_next && !self.lanes.is_next(self.next_out) {
+            return None;
+        }
         let may_send = self.pace_wait(now).is_none();
+        let window = if only_next { 1 } else { self.rules.look_ahead };
         let Next { item: Parked { mut job, place, watch }, go, .. } =
-            self.lanes.take(held, now, may_send)?;
+            self.lanes.take(held, now, may_send, window)?;
         self.stats.shift(place, Place::InFlight);
         match go {
             Go::Start(ticket) => {

@@ -278,6 +278,7 @@ impl Schedule {
         drop(state);
         if expiry.is_some() && self.nudge.swap(false, Ordering::SeqCst) {
             let _ = self.outcomes.send(None);
+            self.wake_drains();
         }
         None
     }

@@ -198,6 +198,51 @@ fn drain_waits_for_no_reader_where_a_retry_finds_no_memory() {
 }
 
 #[test]
+fn drain_sees_the_time_of_a_job_run_out_that_has_come_to_wait_meanwhile() {
+    within(LIMIT, || {
+        let (answer, server) = (Gate::new(), Script::new().request());
+        let server = server.wait(&answer).send(reply("503 Busy", "", "")).serve();
+        let policy = RetryPolicy::new(1).backoff(Duration::ZERO, Duration::ZERO);
+        let job = Request::get(server.url("/")).retry(policy).timeout(Duration::from_secs(1));
+        let pool = Pool::builder()
+            .num_threads(1)
+            .politeness(Politeness::new().rate(0.001))
+            .job_queue([job]);
+        let pool = pool.build().unwrap();
+        server.wait_for_requests(1);
+        thread::scope(|scope| {
+            let drained = scope.spawn(|| pool.drain(LIMIT / 2));
+            (0..1000).for_each(|_| thread::yield_now());
+            answer.open();
+            assert!(drained.join().unwrap());
+        });
+        assert!(pool.get_exception().expect("no second try").is_timeout());
+    });
+}
+
+#[test]
+fn in_order_no_more_than_one_body_goes_beyond_the_budget_while_the_next_to_be_read_is_held_back() {
+    within(LIMIT, || {
+        let (slow, fast) = (Script::site(|_| ok("")), Script::site(|_| ok(vec![b'x'; 100_000])));
+        let mut jobs = vec![slow.url("/0"), slow.url("/1")];
+        jobs.extend((2..12).map(|n| fast.url(&format!("/{n}"))));
+        let pool = Pool::builder()
+            .num_threads(2)
+            .ordered_window(12)
+            .body_budget(150_000)
+            .politeness_for(slow.address().to_string(), Politeness::new().rate(1.0))
+            .job_queue(jobs)
+            .build()
+            .unwrap();
+        let first: Vec<u64> = pool.responses().take(2).map(|response| response.index()).collect();
+        assert_eq!(first, [0, 1]);
+        // Each of two workers may be at one when the first is whole.
+        assert!(fast.requests().len() <= 4, "{}", fast.requests().len());
+        assert_eq!(pool.responses().count(), 10);
+    });
+}
+
+#[test]
 fn a_window_without_an_end_is_no_more_than_there_are_jobs() {
     within(LIMIT, || {
         let farm = Farm::new();

@@ -136,13 +136,22 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// The job that a worker should take now; `None` if there is none for it. Where nothing may be
-    /// sent, only such as is answered without.
+    /// Whether the job of this index could start now, and is the first of its lane.
+    pub(super) fn is_next(&self, index: u64) -> bool {
+        let lane = self.jobs.get(&index).and_then(|job| self.lanes.get(job.lane.0)?.as_ref());
+        lane.is_some_and(
+            |lane| matches!(lane.place, Place::Open(n) | Place::Refused(n) if n == index),
+        )
+    }
+
+    /// The job that a worker should take now, out of a window; `None` if there is none for it. Where
+    /// nothing may be sent, only such as is answered without.
     pub(super) fn take(
         &mut self,
         held: &mut Held,
         now: Instant,
         may_send: bool,
+        window: usize,
     ) -> Option<Next<T>> {
         self.advance(now);
         while let Some(id) = self.listing.first_refused() {
@@ -159,7 +168,7 @@ impl<T> Lanes<T> {
         if !may_send {
             return None;
         }
-        let id = self.choose(held)?;
+        let id = self.choose(held, window.max(1))?;
         let random = self.dice.roll();
         let lane = at(&mut self.lanes, id)?;
         let pass = lane.start(now, random);
@@ -226,21 +235,21 @@ impl<T> Lanes<T> {
     }
 
     /// Which of the open lanes the worker should serve.
-    fn choose(&mut self, held: &Held) -> Option<LaneId> {
+    fn choose(&mut self, held: &Held, window: usize) -> Option<LaneId> {
         let mut choice = Choice::default();
         // The jobs of the lanes before this one, which are older for the most part.
         let mut passed = 0_usize;
-        for id in self.listing.open().take(self.window) {
+        for id in self.listing.open().take(window) {
             let Some(lane) = at(&mut self.lanes, id) else { continue };
             let seen = *lane.seen.get_or_insert(self.starts);
             let came = lane.first().and_then(|index| self.jobs.get(&index)).map(|job| job.since);
             let overtaken = self.starts.saturating_sub(seen.max(came.unwrap_or_default()));
-            if overtaken >= patience(self.window) {
+            if overtaken >= patience(window) {
                 return Some(id);
             }
-            choice.look_at(id, lane, held, passed < self.window, MANY);
+            choice.look_at(id, lane, held, passed < window, MANY);
             passed = passed.saturating_add(lane.jobs.len());
-            if choice.mine.is_some() || passed >= self.window.saturating_mul(FAR) {
+            if choice.mine.is_some() || passed >= window.saturating_mul(FAR) {
                 break;
             }
         }

@@ -65,7 +65,9 @@ impl Sim {
                 self.lanes.put(lane, self.index, Times::default(), origin, now);
                 self.index += 1;
             }
-            let Some(next) = self.lanes.take(&mut self.held[worker], now, true) else { continue };
+            let Some(next) = self.lanes.take(&mut self.held[worker], now, true, self.window) else {
+                continue;
+            };
             let Go::Start(ticket) = next.go else { panic!("nothing is refused") };
             tickets[worker] = Some(ticket);
             let mut takes = least + self.random(spread);

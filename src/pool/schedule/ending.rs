@@ -67,9 +67,9 @@ impl Schedule {
         }
     }
 
-    /// Waits until every job that was taken has its outcome; `false` if that takes longer.
+    /// Waits until every job that was taken has its outcome. Whether that is so; if not, it may also
+    /// be that it is to be waited less long.
     pub(in crate::pool) fn wait_for_end(&self, limit: Duration) -> bool {
-        let start = Instant::now();
         let mut state = self.lock();
         // Nobody reads meanwhile, and so nobody would give memory back, or make room for what is to be
         // tried again.
@@ -78,15 +78,19 @@ impl Schedule {
             self.work.notify_all();
         }
         self.memory.notify_all();
-        while !state.ended {
-            let left = limit.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return false;
-            }
-            let waited = self.end.wait_timeout(state, left);
+        // What is waited for may have changed since that was asked.
+        let is_up_to_date = self.nudge.load(Ordering::SeqCst);
+        if !state.ended && !limit.is_zero() && is_up_to_date {
+            let waited = self.end.wait_timeout(state, limit);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        true
+        state.ended
+    }
+
+    /// Wakes those that wait for the end, to see how long they may.
+    pub(super) fn wake_drains(&self) {
+        let _state = self.lock();
+        self.end.notify_all();
     }
 
     /// The source comes back to a pool that takes no more jobs. What it brings is not lost: it
