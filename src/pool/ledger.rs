@@ -9,10 +9,10 @@ use super::budget::Budget;
 use super::fetch::{Fetched, SourceState};
 use super::job::Job;
 use super::lanes::{Go, Held, Lanes, Next, Times};
-use super::outcome::Outcome;
 use super::parked::Parked;
 use super::polite::Pace;
 use super::queue::Source;
+use super::settled::Settled;
 use super::stats::{Place, Stats};
 use super::stop::Stop;
 use super::unpulled::{Rest, Slot};
@@ -414,33 +414,6 @@ impl Ledger {
         let ends = self.is_done() && !self.ended;
         self.ended |= ends;
         ends
-    }
-}
-
-/// What of an outcome is counted.
-pub(super) struct Settled {
-    pub(super) index: u64,
-    /// What it takes of memory.
-    pub(super) bytes: u64,
-    /// What came of its body.
-    pub(super) received: u64,
-    pub(super) is_response: bool,
-    /// It is an exception that was asked for.
-    pub(super) is_cancelled: bool,
-}
-
-impl Settled {
-    pub(super) fn of(outcome: &Outcome) -> Self {
-        Self {
-            index: outcome.index(),
-            bytes: outcome.body_bytes(),
-            received: outcome.body_len(),
-            is_response: outcome.is_response(),
-            is_cancelled: match outcome {
-                Outcome::Response(_) => false,
-                Outcome::Exception(exception) => exception.is_cancelled(),
-            },
-        }
     }
 }
 

@@ -25,6 +25,7 @@ mod polite;
 mod queue;
 mod roll;
 mod schedule;
+mod settled;
 mod setup;
 mod share;
 mod stats;

@@ -1,6 +1,7 @@
 //! Which lane a worker serves best.
 
-use super::lane::{Lane, LaneId};
+use super::lane::Lane;
+use super::place::LaneId;
 use super::ticket::Held;
 
 /// The lanes that were looked at, in the order of their oldest jobs: the first of each kind.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::lane::LaneId;
+use super::place::LaneId;
 use super::ticket::Held;
 use super::{Lanes, at};
 use crate::message::Origin;

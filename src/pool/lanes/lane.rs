@@ -3,14 +3,10 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::listing::Place;
+use super::place::Place;
 use crate::message::Origin;
 use crate::pool::polite::{Gate, GateState, Pass, Sign};
 use crate::session::RetryBudget;
-
-/// A lane's number: its place among the lanes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::pool) struct LaneId(pub(super) usize);
 
 /// The jobs of one origin.
 pub(super) struct Lane {

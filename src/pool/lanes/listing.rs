@@ -3,20 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use super::lane::{Lane, LaneId};
-
-/// Where a lane is listed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// It has no job that is due, or must wait until one in flight has ended.
-    Nowhere,
-    /// By its oldest job.
-    Open(u64),
-    /// It opens then.
-    Later(Instant),
-    /// Its jobs are not sent. By the oldest.
-    Refused(u64),
-}
+use super::lane::Lane;
+use super::place::{LaneId, Place};
 
 /// All lanes that are listed.
 #[derive(Debug, Default)]

@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::lane::{Lane, LaneId};
+use super::lane::Lane;
+use super::place::LaneId;
 use super::{Lanes, at};
 use crate::message::{Origin, Target};
 use crate::pool::polite::Gate;

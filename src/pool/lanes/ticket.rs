@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::lane::LaneId;
+use super::place::LaneId;
 use crate::error::Error;
 use crate::message::Response;
 use crate::pool::polite::{Pass, Sign};
