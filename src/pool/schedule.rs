@@ -259,13 +259,16 @@ impl Schedule {
             ended.is_none().then(|| Target::parse(parked.job.request.url()).ok()).flatten();
         let mut state = self.lock();
         let lane = match ended {
-            Some((ticket, sign)) => {
-                state.lanes.end(ticket, sign, now);
-                ticket.lane
-            }
+            Some((ticket, _)) => ticket.lane,
             None => state.lanes.lane_for(target.as_ref()),
         };
+        let end = |state: &mut Ledger| {
+            if let Some((ticket, sign)) = ended {
+                state.lanes.end(ticket, sign, now);
+            }
+        };
         if let Some(stop) = state.stop.filter(|stop| *stop > Stop::Closed) {
+            end(&mut state);
             return Some((parked, stop));
         }
         state.stats.shift(parked.place, Place::Delayed);
@@ -273,6 +276,8 @@ impl Schedule {
         let expiry = parked.job.deadline.at();
         let times = Times { due: Some(due), expiry };
         state.lanes.put(lane, parked.job.index, times, parked, now);
+        // In this order: a lane without a job and without a try is forgotten.
+        end(&mut state);
         self.count_expiring(expiry.is_some(), true);
         // The worker that brings it looks for another job next. Who waits must look how long it may:
         // all workers may be busy when the job's time is over.
