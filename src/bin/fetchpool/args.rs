@@ -105,13 +105,33 @@ pub(crate) struct Args {
     pub(crate) user_agent: Option<String>,
 
     /// Try an idempotent request this often again after a broken connection, a time-out, or one of
-    /// 408, 425, 429, 500, 502, 503 and 504
+    /// 408, 425, 429, 500, 502, 503 and 504; within --timeout, after a wait that grows from at most
+    /// 200 ms to at most 60 s, or as long as a Retry-After says
     #[arg(long, value_name = "N")]
     pub(crate) retries: Option<u32>,
+
+    /// Longest wait, in seconds, that a Retry-After may ask for: after that --retries tries again
+    /// all the same [default: 60]
+    #[arg(long, value_name = "S", value_parser = seconds, allow_negative_numbers = true, requires = "retries")]
+    pub(crate) retry_after_max: Option<Duration>,
 
     /// Start at most this many requests a second
     #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
     pub(crate) rate: Option<f64>,
+
+    /// Start at most this many requests a second to each origin (scheme, host and port); those to
+    /// others go on meanwhile
+    #[arg(long, value_name = "R", value_parser = rate, allow_negative_numbers = true)]
+    pub(crate) rate_per_host: Option<f64>,
+
+    /// Run at most this many requests at a time to each origin
+    #[arg(long, value_name = "N", value_parser = RangedU64ValueParser::<usize>::new().range(1..))]
+    pub(crate) max_per_host: Option<usize>,
+
+    /// Slow down for an origin that answers 429 or 503, or more and more slowly, and speed up
+    /// again; --rate-per-host is then where it begins and the most that it comes to
+    #[arg(long)]
+    pub(crate) adaptive: bool,
 
     /// Cancel everything else when the first request has failed (a 404 is no failure)
     #[arg(long)]

@@ -6,8 +6,8 @@ use std::path::Path;
 use std::time::Duration;
 
 use fetchpool::{
-    CookieJar, Error, LowSpeed, Multipart, OnError, PoolBuilder, Proxy, RetryPolicy, Session,
-    SessionConfig,
+    Adaptive, CookieJar, Error, LowSpeed, Multipart, OnError, Politeness, PoolBuilder, Proxy,
+    RetryPolicy, Session, SessionConfig,
 };
 
 use crate::Usage;
@@ -20,11 +20,16 @@ pub(crate) fn pool(args: &Args) -> Result<PoolBuilder, Usage> {
         pool = pool.num_threads(threads);
     }
     if let Some(retries) = args.retries {
-        pool = pool.retry(RetryPolicy::new(retries));
+        let mut policy = RetryPolicy::new(retries);
+        if let Some(longest) = args.retry_after_max {
+            policy = policy.retry_after_max(longest);
+        }
+        pool = pool.retry(policy);
     }
     if let Some(rate) = args.rate {
         pool = pool.rate(rate);
     }
+    pool = pool.politeness(politeness(args));
     if let Some(deadline) = args.deadline {
         pool = pool.deadline(deadline);
     }
@@ -35,6 +40,21 @@ pub(crate) fn pool(args: &Args) -> Result<PoolBuilder, Usage> {
         pool = pool.ordered();
     }
     Ok(pool)
+}
+
+/// How each origin is treated.
+fn politeness(args: &Args) -> Politeness {
+    let mut politeness = Politeness::new();
+    if let Some(rate) = args.rate_per_host {
+        politeness = politeness.rate(rate);
+    }
+    if let Some(requests) = args.max_per_host {
+        politeness = politeness.max_concurrent(requests);
+    }
+    if args.adaptive {
+        politeness = politeness.adaptive(Adaptive::new());
+    }
+    politeness
 }
 
 /// What every worker starts from. Tried out once here, so that an unreadable certificate is one
