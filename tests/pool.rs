@@ -14,6 +14,7 @@
 //! - `counts`: statistics that add up
 //! - `observing`: who is told what, and when
 //! - `errors`: a bad job is an outcome and takes no other with it
+//! - `polite`: rates, limits, pauses and broken circuits of each origin
 //! - `retries`: retries, waits and rates
 //! - `session_thread`: one worker for one's own queues
 //! - `stuck`: jobs that could be forgotten, or wait for somebody who never comes
@@ -48,6 +49,8 @@ mod onward;
 mod order;
 #[path = "pool/queues.rs"]
 mod queues;
+#[path = "pool/polite.rs"]
+mod polite;
 #[path = "pool/reading.rs"]
 mod reading;
 #[path = "pool/retries.rs"]
