@@ -26,6 +26,8 @@ mod downloads;
 mod http_server;
 #[path = "real_servers/httpbin.rs"]
 mod httpbin;
+#[path = "real_servers/limits.rs"]
+mod limits;
 #[path = "real_servers/nginx.rs"]
 mod nginx;
 #[path = "real_servers/nginx_tls.rs"]
