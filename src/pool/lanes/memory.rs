@@ -46,6 +46,12 @@ impl<T> Lanes<T> {
         id
     }
 
+    /// How many lanes there are.
+    #[cfg(test)]
+    pub(super) fn count(&self) -> usize {
+        self.lanes.iter().flatten().count()
+    }
+
     /// A lane that has something to do does not rest.
     pub(super) fn wake(&mut self, id: LaneId) {
         if let Some(lane) = at(&mut self.lanes, id)

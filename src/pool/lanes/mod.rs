@@ -25,6 +25,10 @@ mod listing;
 mod memory;
 mod place;
 #[cfg(test)]
+mod oracle_tests;
+#[cfg(test)]
+mod random_tests;
+#[cfg(test)]
 mod tests;
 mod ticket;
 
@@ -300,6 +304,13 @@ impl<T> Lanes<T> {
     /// A job that is due enters its lane.
     fn enter(&mut self, id: LaneId, index: u64, now: Instant) {
         if let Some(lane) = at(&mut self.lanes, id) {
+            // A retry goes before younger jobs of its lane: what they have waited counts for it too,
+            // or each retry would make them wait as long again.
+            let behind = index.checked_add(1).and_then(|next| lane.jobs.range(next..).next());
+            let since = behind.and_then(|index| self.jobs.get(index)).map(|job| job.since);
+            if let (Some(since), Some(job)) = (since, self.jobs.get_mut(&index)) {
+                job.since = job.since.min(since);
+            }
             lane.jobs.insert(index);
         }
         self.list(id, now);
