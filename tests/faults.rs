@@ -122,7 +122,7 @@ impl Tally {
 }
 
 /// How far a pool looks ahead, and one job on its way.
-const AHEAD: u64 = 65;
+const AHEAD: u64 = 97;
 
 /// Plays one batch, and checks all that can be said of it.
 fn play(seed: u64) -> Tally {

@@ -65,8 +65,8 @@ impl PoolBuilder {
         self
     }
 
-    /// How many jobs that could start the pool looks at to find one for a worker. Default: 64. With 1
-    /// jobs are taken in their order, and one by one.
+    /// How many jobs that could start the pool looks at to find one for a worker, and at half as many
+    /// more that it has in hand. Default: 64. With 1 jobs are taken in their order, and one by one.
     ///
     /// A worker takes first a job for an origin to which it holds an idle connection, then one for an
     /// origin to which no worker does, then the oldest; but none is overtaken by more than four times
@@ -75,7 +75,9 @@ impl PoolBuilder {
     /// looks four times as far.
     ///
     /// What is looked at is taken from a list or a channel as it is there, and from an iterator as long
-    /// as that gives each job within 50 µs; it is not begun, and [`Pool::close`] hands it back.
+    /// as that gives each job within 50 µs; it is not begun, and [`Pool::close`] hands it back. An
+    /// iterator that was quick and then waits keeps one worker, and what is in hand by then is for the
+    /// others.
     ///
     /// [`Pool::close`]: crate::Pool::close
     pub const fn look_ahead(mut self, jobs: usize) -> Self {

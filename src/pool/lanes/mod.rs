@@ -8,7 +8,7 @@
 //!              └ delayed         ▢▢    retries: back to their lanes when they are due
 //! ```
 //!
-//! Of the lanes that are open the first [`WINDOW`] are looked at, in the order of their oldest jobs.
+//! Of the lanes that are open those of the oldest [`WINDOW`] jobs are looked at, and of half as many more.
 //! A worker takes first what goes to an origin to which it holds a connection, then what goes to
 //! one that nobody holds, then the oldest. So connections are used again without being shared, and no
 //! worker is kept waiting for another one's: where one origin is slow, any worker takes its jobs. A job
@@ -253,7 +253,8 @@ impl<T> Lanes<T> {
             if overtaken >= patience(window) {
                 return Some(id);
             }
-            choice.look_at(id, lane, held, passed < window, MANY);
+            let is_near = passed < window.saturating_add(window / 2);
+            choice.look_at(id, lane, held, is_near, MANY);
             passed = passed.saturating_add(lane.jobs.len());
             if choice.mine.is_some() || passed >= window.saturating_mul(FAR) {
                 break;
@@ -348,8 +349,8 @@ pub(super) const FAR: usize = 4;
 /// So many connections to an origin are many, as long as there are other origins.
 const MANY: usize = 4;
 
-/// A job that so many others were started before, since it could have been, goes next. There are about
-/// a window of them at most, so that none is overtaken by more than four windows.
+/// A job that so many others were started before, since it could have been, goes next, the oldest of
+/// them first: so none is overtaken by more younger ones than four windows.
 fn patience(window: usize) -> u64 {
-    u64::try_from(window.saturating_mul(3)).unwrap_or(u64::MAX)
+    u64::try_from(window.saturating_mul(4)).unwrap_or(u64::MAX)
 }

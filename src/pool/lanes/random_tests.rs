@@ -237,7 +237,10 @@ impl Sim {
             let may_send =
                 self.pace.as_ref().is_none_or(|(pace, ..)| pace.wait(self.now).is_none());
             let held = &mut self.workers[worker].held;
-            let Some(next) = self.lanes.take(held, self.now, may_send) else { return false };
+            let window = self.window;
+            let Some(next) = self.lanes.take(held, self.now, may_send, window) else {
+                return false;
+            };
             let (index, now) = (next.item, self.now);
             let origin = self.jobs[&index].origin;
             match next.go {
@@ -377,7 +380,7 @@ fn run(seed: u64) -> usize {
         sim.lanes.hold(&mut worker.held, [], sim.now);
     }
     sim.now += Duration::from_secs(1000);
-    assert!(sim.lanes.take(&mut Held::default(), sim.now, true).is_none());
+    assert!(sim.lanes.take(&mut Held::default(), sim.now, true, 64).is_none());
     assert_eq!(sim.lanes.count(), 0, "lanes that have nothing to do or to remember");
     sim.origins.iter_mut().for_each(Promised::forget);
     sim.run(50);
