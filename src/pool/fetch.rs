@@ -22,9 +22,23 @@ pub(super) struct Lendable {
     pub(super) source: Box<dyn Source>,
     /// How many jobs it says it has left at most.
     pub(super) left: Option<usize>,
-    /// Whether it can be asked for jobs that are not needed yet: it answers at once, as far as that
-    /// can be known.
-    pub(super) is_quick: bool,
+    /// For how many answers it has been quick by now, or nearly so.
+    pub(super) quick: u32,
+}
+
+impl Lendable {
+    /// Whether it may be asked for jobs that are not needed yet: it never waits, or has not for so long
+    /// that it is taken to be as good as a list. Should it wait all the same, it keeps a worker, and
+    /// jobs that are in hand wait for the others.
+    pub(super) const fn is_quick(&self) -> bool {
+        self.quick >= TRUSTED
+    }
+
+    /// Whether it was quick the last time. It may be asked so where somebody is free for what is in
+    /// hand.
+    pub(super) const fn was_quick(&self) -> bool {
+        self.quick > 0
+    }
 }
 
 /// A request that a source gave.
@@ -93,29 +107,39 @@ pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>,
         }
         wait = Duration::ZERO;
     }
-    // One that has just been quick is taken to be so once more.
-    let is_quick = never_waits || (started.elapsed() < QUICK && !fetched.is_empty());
-    let is_quick = is_quick && source.gives_ahead();
-    (fetched, SourceState::here(source, is_quick))
+    let took = started.elapsed();
+    let quick = match lent.quick {
+        _ if !source.gives_ahead() => 0,
+        _ if never_waits => u32::MAX,
+        quick if took < QUICK && !fetched.is_empty() => quick.saturating_add(1).min(2 * TRUSTED),
+        // A thread may be held up by the system, too.
+        quick if took < SLOW => quick / 2,
+        _ => 0,
+    };
+    (fetched, SourceState::here(source, quick))
 }
 
 impl SourceState {
     /// A source that nobody has asked yet.
     pub(super) fn new(source: Box<dyn Source>) -> Self {
-        let is_quick = source.never_waits();
-        Self::here(source, is_quick)
+        let quick = if source.never_waits() { u32::MAX } else { 0 };
+        Self::here(source, quick)
     }
 
-    fn here(source: Box<dyn Source>, is_quick: bool) -> Self {
+    fn here(source: Box<dyn Source>, quick: u32) -> Self {
         // What an iterator says of its length is the caller's code, too. One that panics says
         // nothing.
         let left = catch(|| source.most_left()).unwrap_or_default();
-        Self::Here(Lendable { source, left, is_quick })
+        Self::Here(Lendable { source, left, quick })
     }
 }
 
 /// An iterator that takes longer than this for a job may wait for something.
 const QUICK: Duration = Duration::from_micros(50);
+/// And one that takes longer than this does.
+const SLOW: Duration = Duration::from_millis(5);
+/// After so many quick answers an iterator is taken to hold what it gives already.
+const TRUSTED: u32 = 64;
 
 #[cfg(test)]
 mod tests {
@@ -147,13 +171,13 @@ mod tests {
         let was_quick = |ahead| {
             let mut lent = SourceState::new(Box::new(Prompt(ahead)));
             // A machine that is busy may be slow now and then.
-            (0..100).any(|_| {
+            (0..10_000).any(|_| {
                 let SourceState::Here(lendable) = std::mem::replace(&mut lent, SourceState::Lent)
                 else {
                     return false;
                 };
                 lent = ask(lendable, Duration::ZERO, 1).1;
-                matches!(&lent, SourceState::Here(lendable) if lendable.is_quick)
+                matches!(&lent, SourceState::Here(lendable) if lendable.is_quick())
             })
         };
         assert!(was_quick(true));

@@ -274,7 +274,13 @@ impl Ledger {
     /// or the source might keep a worker waiting for them.
     pub(super) fn wants_ahead(&self, held: &Held) -> usize {
         let look_ahead = self.rules.look_ahead;
-        let is_quick = matches!(&self.source, SourceState::Here(lendable) if lendable.is_quick);
+        let is_somebody_free = self.waiting > self.called;
+        let is_quick = match &self.source {
+            SourceState::Here(lendable) => {
+                lendable.is_quick() || (is_somebody_free && lendable.was_quick())
+            }
+            SourceState::Lent | SourceState::Closed => false,
+        };
         // There is nothing to choose where one worker does everything.
         if !is_quick || look_ahead < 2 || self.max_threads < 2 {
             return 0;

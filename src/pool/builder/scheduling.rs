@@ -74,10 +74,10 @@ impl PoolBuilder {
     /// shared. Where all that it looks at goes to origins with four connections and more, the pool
     /// looks four times as far.
     ///
-    /// What is looked at is taken from a list or a channel as it is there, and from an iterator as long
-    /// as that gives each job within 50 µs; it is not begun, and [`Pool::close`] hands it back. An
-    /// iterator that was quick and then waits keeps one worker, and what is in hand by then is for the
-    /// others.
+    /// What is looked at is taken from a list or a channel as it is there; it is not begun, and
+    /// [`Pool::close`] hands it back. An iterator may wait, and is asked ahead where it has given jobs
+    /// within 50 µs for a while, some 64 of them, or another worker is free for what is in hand. Should
+    /// it wait after that, it keeps one worker, and what is in hand is for the others.
     ///
     /// [`Pool::close`]: crate::Pool::close
     pub const fn look_ahead(mut self, jobs: usize) -> Self {
