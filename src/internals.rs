@@ -7,6 +7,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::message::{Host, Origin, Target};
+pub use crate::pool::internals::{Crawl, Crowd};
 use crate::wire::{self, BodyLength, Buffer, Class, Event, Exchange, RequestKind, WireError};
 use crate::{ErrorKind, Limits};
 

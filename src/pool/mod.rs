@@ -14,6 +14,8 @@ mod crew;
 mod engine;
 mod fetch;
 mod intake;
+#[cfg(any(fuzzing, fetchpool_internals))]
+pub(crate) mod internals;
 mod job;
 mod job_queue;
 mod lanes;

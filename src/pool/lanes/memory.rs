@@ -47,8 +47,8 @@ impl<T> Lanes<T> {
     }
 
     /// How many lanes there are.
-    #[cfg(test)]
-    pub(super) fn count(&self) -> usize {
+    #[cfg(any(test, fuzzing, fetchpool_internals))]
+    pub(in crate::pool) fn count(&self) -> usize {
         self.lanes.iter().flatten().count()
     }
 

@@ -18,6 +18,8 @@
 //! them. A lane that has nothing to do is forgotten as soon as it has nothing to remember.
 
 mod choice;
+#[cfg(test)]
+mod cost_tests;
 mod dice;
 mod holding;
 mod lane;
