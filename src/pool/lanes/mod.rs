@@ -31,6 +31,8 @@ mod oracle_tests;
 #[cfg(test)]
 mod random_tests;
 #[cfg(test)]
+mod table_tests;
+#[cfg(test)]
 mod tests;
 mod ticket;
 
