@@ -249,8 +249,8 @@ fn a_job_whose_time_is_over_is_taken_out_wherever_it_waits() {
         (1001, Late(None)),
         (1002, Late(Some(2))),
         (1002, Take(1, 3)),
-        (6000, Late(None)),
-        (6000, Nothing(2)),
+        (4000, Late(None)),
+        (4000, Nothing(2)),
     ];
     let played = play("expiry", 64, Politeness::new().rate(1000.0), &steps);
     assert_eq!((played.lanes.next_time(), played.lanes.next_expiry()), (None, None));
@@ -270,7 +270,8 @@ fn a_job_that_is_cancelled_leaves_its_place_to_the_next() {
         (0, Gone(1, false)),
         (0, Take(1, 2)),
         (0, Gone(3, true)),
-        (10, Nothing(2)),
+        // Nothing of it is left to wait for.
+        (9, Nothing(2)),
     ];
     let played = play("cancelled", 64, Politeness::new(), &steps);
     assert_eq!((played.lanes.len(), played.lanes.ready(), played.lanes.next_time()), (0, 0, None));
