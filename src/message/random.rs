@@ -33,6 +33,7 @@ pub(crate) fn unit(seed: Option<u64>, of: [u64; 3]) -> f64 {
 
 /// What the first of the three numbers is, so that waits of different sorts are not alike.
 pub(crate) const FOR_RETRY: u64 = 1;
+pub(crate) const FOR_JITTER: u64 = 2;
 
 /// Spreads what differs in any bit over all bits: the finish of `SplitMix64` (Steele, Lea and Flood,
 /// 2014), whose every output comes of one input only. Nothing secret is made of it.

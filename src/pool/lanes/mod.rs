@@ -101,7 +101,7 @@ impl<T> Lanes<T> {
         }
     }
 
-    /// A number from 0 up to 1.
+    /// A number from 0 to 1.
     pub(super) fn roll(&mut self) -> f64 {
         self.dice.roll()
     }
