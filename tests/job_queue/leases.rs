@@ -1,12 +1,17 @@
 //! Leases: kept while a job runs, and what becomes of a job whose lease is lost.
 
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use fetchpool::{ErrorKind, JobQueue, Outcome, RetryPolicy, Settled};
+use fetchpool::{
+    AckOn, Claim, Claimed, ClaimedJob, ErrorKind, JobQueue, Lease, Nack, Outcome, Pool, QueueError,
+    QueueOptions, Request, RetryPolicy, Settled, Ticket,
+};
 
 use crate::farm::Farm;
 use crate::unruly::Vice;
-use crate::{LIMIT, pool_on, queue_of, read};
+use crate::{LIMIT, pool_on, pool_with, queue_of, read};
 
 /// Its third is long enough for a busy machine, and the whole short enough to lose it.
 const LEASE: Duration = Duration::from_millis(900);
@@ -88,4 +93,75 @@ fn a_worker_whose_job_was_lost_goes_on() {
     assert!(first.result().unwrap_err().is_cancelled());
     let second = pool.outcome_timeout(LIMIT).unwrap();
     assert_eq!(second.result().unwrap().text(), "2");
+}
+
+#[test]
+fn a_lease_that_is_lost_before_its_outcome_is_read_counts_once_and_the_engine_is_told_nothing() {
+    let farm = Farm::new();
+    let queue = queue_of(LEASE, Vice::LosesLeases, [farm.url("/ok/1")]);
+    let options = QueueOptions::new().ack_on(AckOn::Delivered);
+    let pool = pool_with(&queue, options).build().unwrap();
+    while pool.stats().stale < 1 {
+        std::thread::yield_now();
+    }
+    let outcome = pool.outcome_timeout(LIMIT).unwrap();
+    assert_eq!(outcome.delivery().unwrap().settled(), Some(Settled::Stale));
+    assert_eq!((pool.stats().stale, queue.count("ack")), (1, 0));
+}
+
+/// An engine that takes its time to answer that a job is done: meanwhile the lease, which has ended
+/// by that, is asked for twice.
+struct Slow {
+    job: Mutex<Option<Request>>,
+    acked: Mutex<bool>,
+    asks: Sender<()>,
+    asked: Mutex<Receiver<()>>,
+}
+
+impl JobQueue for Slow {
+    fn claim(&self, _: &Claim<'_>) -> Result<Claimed, QueueError> {
+        let Some(request) = self.job.lock().unwrap().take() else { return Ok(Claimed::Empty) };
+        Ok(ClaimedJob::new(request, Ticket::new("1")).lease(Duration::from_millis(30)).into())
+    }
+
+    fn ack(&self, _: &Ticket) -> Result<Settled, QueueError> {
+        *self.acked.lock().unwrap() = true;
+        let asked = self.asked.lock().unwrap();
+        for _ in 0..2 {
+            // What came of the first is known when there is a second; where there is none, the test
+            // says why.
+            let _ = asked.recv_timeout(LIMIT / 4);
+        }
+        Ok(Settled::Done)
+    }
+
+    fn nack(&self, _: &Ticket, _: Nack) -> Result<Settled, QueueError> {
+        Ok(Settled::Done)
+    }
+
+    fn extend(&self, _: &Ticket, by: Duration) -> Result<Lease, QueueError> {
+        if !*self.acked.lock().unwrap() {
+            return Ok(Lease::Held(by));
+        }
+        let _ = self.asks.send(());
+        Ok(Lease::Lost)
+    }
+
+    fn close(&self) {}
+}
+
+#[test]
+fn a_lease_that_ends_since_its_job_is_being_settled_is_not_lost() {
+    let farm = Farm::new();
+    let (asks, asked) = mpsc::channel();
+    let queue = Arc::new(Slow {
+        job: Mutex::new(Some(Request::get(farm.url("/ok/1")))),
+        acked: Mutex::new(false),
+        asks,
+        asked: Mutex::new(asked),
+    });
+    let pool = Pool::builder().num_threads(1).queue(queue, QueueOptions::new()).build().unwrap();
+    let outcome = pool.outcome_timeout(LIMIT).unwrap();
+    assert_eq!(outcome.delivery().unwrap().settled(), Some(Settled::Done));
+    assert_eq!((pool.stats().stale, pool.stats().responses), (0, 1));
 }

@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use super::claim::{Claim, Claimed};
 use super::contract::JobQueue;
 use super::fault::QueueError;
+use super::lease::{again_after_error, end_of, next_extension};
 use super::options::QueueOptions;
 use super::types::{Lease, Settled, Ticket};
 use super::verdict::Verdict;
@@ -62,6 +63,8 @@ struct Open {
     ends: Instant,
     /// Where the agenda says to extend it.
     due: Option<(Instant, u64)>,
+    /// The engine is being told what became of it: that it is not ours any more may be from that.
+    asking: bool,
     loss: Arc<Loss>,
 }
 
@@ -171,8 +174,8 @@ impl Clerk {
         let now = Instant::now();
         let mut book = self.lock();
         let id = book.number();
-        let ends = lease.and_then(|lease| now.checked_add(lease)).unwrap_or(now);
-        book.open.insert(id, Open { ticket, lease, ends, due: None, loss });
+        let ends = end_of(now, lease.unwrap_or(Duration::MAX));
+        book.open.insert(id, Open { ticket, lease, ends, due: None, asking: false, loss });
         book.running = book.running.saturating_add(1);
         book.active = now;
         if let Some(lease) = lease {
@@ -215,7 +218,7 @@ impl Clerk {
     /// Settles a delivery, on this thread. What fails for the moment is tried again by the clerk.
     /// `None` where it is not known what came of it.
     pub(super) fn settle(&self, id: u64, ticket: &Ticket, verdict: &Verdict) -> Option<Settled> {
-        match self.ask(ticket, verdict) {
+        match self.ask(id, ticket, verdict) {
             Ok(settled) => {
                 self.close(id);
                 Some(settled)
@@ -233,7 +236,13 @@ impl Clerk {
     }
 
     /// Asks the engine, once.
-    pub(super) fn ask(&self, ticket: &Ticket, verdict: &Verdict) -> Result<Settled, QueueError> {
+    pub(super) fn ask(
+        &self,
+        id: u64,
+        ticket: &Ticket,
+        verdict: &Verdict,
+    ) -> Result<Settled, QueueError> {
+        let is_open = self.set_asking(id, true);
         let (doing, answer) = match verdict {
             Verdict::Ack => ("ack", catch(|| self.engine.ack(ticket))),
             Verdict::Nack(nack) => ("nack", catch(|| self.engine.nack(ticket, nack.clone()))),
@@ -242,11 +251,22 @@ impl Clerk {
             Err(QueueError::permanent(panicked.message("the queue panicked")))
         });
         match &answer {
-            Ok(Settled::Stale) => self.count_stale(ticket),
+            // One whose lease was found to be lost is counted already.
+            Ok(Settled::Stale) if is_open => self.count_stale(ticket),
             Ok(_) => {}
-            Err(error) => self.count_error(doing, error),
+            Err(error) => {
+                self.set_asking(id, false);
+                self.count_error(doing, error);
+            }
         }
         answer
+    }
+
+    /// Whether the delivery is neither settled nor lost.
+    fn set_asking(&self, id: u64, asking: bool) -> bool {
+        let mut book = self.lock();
+        let open = book.open.get_mut(&id);
+        open.map(|open| open.asking = asking).is_some()
     }
 
     fn failed(&self, id: u64, verdict: Verdict, tries: u32, error: &QueueError) {
@@ -323,7 +343,7 @@ impl Clerk {
     fn run_errand(&self, id: u64, verdict: Verdict, tries: u32) {
         let ticket = self.lock().open.get(&id).map(|open| open.ticket.clone());
         if let Some(ticket) = ticket {
-            match self.ask(&ticket, &verdict) {
+            match self.ask(id, &ticket, &verdict) {
                 Ok(_) => self.close(id),
                 Err(error) => self.failed(id, verdict, tries.saturating_add(1), &error),
             }
@@ -356,10 +376,12 @@ impl Clerk {
         // It may have been settled meanwhile.
         let Some(open) = book.open.get_mut(&id) else { return };
         let next = match held {
+            // Whoever is settling it hears whether it was lost.
+            None if open.asking => now.checked_add(FIRST_WAIT),
             None => None,
             Some(Duration::ZERO) => again_after_error(now, open.ends, lease),
             Some(time) => {
-                open.ends = asked.checked_add(time).unwrap_or(open.ends);
+                open.ends = end_of(asked, time);
                 Some(next_extension(asked, time))
             }
         };
@@ -369,8 +391,9 @@ impl Clerk {
         let lost = book.open.remove(&id);
         drop(book);
         if let Some(Open { loss, ticket, .. }) = lost {
-            self.count_stale(&ticket);
+            // Whoever reads the count finds it lost.
             loss.lost.store(true, Ordering::Release);
+            self.count_stale(&ticket);
             loss.token.cancel();
         }
     }
@@ -396,42 +419,7 @@ impl Book {
     }
 }
 
-/// A third of the lease: two tries may fail.
-fn next_extension(now: Instant, lease: Duration) -> Instant {
-    let third = (lease / 3).clamp(SHORTEST, LONGEST);
-    now.checked_add(third).unwrap_or(now)
-}
-
-/// After an error it is asked again, sooner; `None` when the lease must have run out.
-fn again_after_error(now: Instant, ends: Instant, lease: Duration) -> Option<Instant> {
-    let next = now.checked_add((lease / 10).clamp(SHORTEST, FIRST_WAIT))?;
-    (now < ends).then(|| next.min(ends))
-}
-
 /// After a settlement that failed; it doubles with each.
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 /// How often a settlement is tried: for three seconds or so.
 const MAX_TRIES: u32 = 6;
-/// A lease that is shorter than the way to the engine is not kept by asking more often.
-const SHORTEST: Duration = Duration::from_millis(1);
-/// Far enough for every lease, and near enough for every clock.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_lease_is_extended_at_its_third_and_sooner_after_an_error() {
-        let now = Instant::now();
-        let secs = Duration::from_secs;
-        assert_eq!(next_extension(now, secs(30)), now + secs(10));
-        assert_eq!(next_extension(now, Duration::ZERO), now + SHORTEST);
-        assert_eq!(next_extension(now, Duration::MAX), now + LONGEST);
-        let ends = now + secs(20);
-        assert_eq!(again_after_error(now, ends, secs(30)), Some(now + FIRST_WAIT));
-        let last = ends - Duration::from_millis(30);
-        assert_eq!(again_after_error(last, ends, secs(30)), Some(ends));
-        assert_eq!(again_after_error(ends, ends, secs(30)), None);
-    }
-}

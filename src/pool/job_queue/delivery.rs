@@ -182,7 +182,7 @@ impl Delivery {
             }
             *fate = Fate::UnderWay;
         }
-        let answer = self.0.clerk.ask(&self.0.ticket, verdict);
+        let answer = self.0.clerk.ask(self.0.id, &self.0.ticket, verdict);
         *self.fate() = match &answer {
             Ok(settled) => {
                 self.0.clerk.close(self.0.id);
@@ -257,6 +257,10 @@ impl Delivery {
     pub(in crate::pool) fn hand_out(&mut self) {
         let inner = &mut *self.0;
         inner.handed_out = true;
+        if inner.loss.is_lost() {
+            // Nothing is said of what is not ours.
+            return;
+        }
         if inner.clerk.options.ack_on == AckOn::Delivered
             && let Some(said) = inner.planned.take()
         {

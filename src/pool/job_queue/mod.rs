@@ -17,6 +17,7 @@ pub mod conformance;
 mod contract;
 mod delivery;
 mod fault;
+mod lease;
 mod memory;
 mod options;
 mod shelf;
