@@ -97,8 +97,15 @@ impl Delivery {
             .map(|token| token.watch(Arc::new(PassedOn(loss.token.clone())) as Arc<dyn OnCancel>));
         request = request.cancel_token(&loss.token);
         let id = clerk.open(ticket.clone(), lease, Arc::clone(&loss));
-        let facts =
-            Facts { number, begun: false, reached: false, repeatable, over: false, asked: None };
+        let facts = Facts {
+            number,
+            begun: false,
+            tried: false,
+            reached: false,
+            repeatable,
+            over: false,
+            asked: None,
+        };
         let inner = Inner {
             clerk: Arc::clone(clerk),
             id,
@@ -208,6 +215,7 @@ impl Delivery {
 
     /// A try of the job came to this, and there will be another.
     pub(in crate::pool) fn tried(&mut self, because: Option<&Error>) {
+        self.0.facts.tried = true;
         self.0.facts.reached |= because.is_none_or(may_have_reached);
     }
 
@@ -228,9 +236,9 @@ impl Delivery {
     /// The job has its outcome. `over`: since the pool has ended before its time. `here`: the engine
     /// may be waited for.
     pub(in crate::pool) fn finish(&mut self, failed: Option<&Error>, over: bool, here: bool) {
-        self.tried(failed);
         let inner = &mut *self.0;
         inner.watch = None;
+        inner.facts.reached |= failed.is_none_or(may_have_reached);
         inner.facts.over = over;
         let answer = failed.and_then(Error::response);
         inner.facts.asked = answer.and_then(|response| response.retry_after(SystemTime::now()));

@@ -29,8 +29,8 @@ pub enum AckOn {
 /// - One that can never be sent (kinds `invalid_url` and `invalid_request`), or whose own token was
 ///   cancelled, is a dead letter at once.
 /// - One that was never begun, since the pool has ended, is released: it does not count as
-///   delivered. One that a circuit breaker held back is released, too, to come again
-///   after [`retry_after`](Self::retry_after).
+///   delivered. One that a circuit breaker held back before its first try is released, too, to come
+///   again after [`retry_after`](Self::retry_after).
 /// - Any other is given back, to come again after `retry_after`, or at once if the pool has ended; but
 ///   is a dead letter if it was delivered [`max_deliveries`](Self::max_deliveries) times.
 /// - One that cannot be repeated, and may have reached a server, is a dead letter instead of

@@ -13,6 +13,8 @@ pub(super) struct Facts {
     pub(super) number: u32,
     /// A worker that has a session has begun it. One whose initializer failed has none.
     pub(super) begun: bool,
+    /// It has been tried before, within this delivery.
+    pub(super) tried: bool,
     /// Some of it may have reached a server.
     pub(super) reached: bool,
     /// Sent twice it does no more than sent once, or the server can tell.
@@ -46,7 +48,7 @@ pub(super) fn verdict(options: &QueueOptions, facts: Facts, failed: Option<&Erro
     if matches!(error.kind(), ErrorKind::InvalidUrl | ErrorKind::InvalidRequest) {
         return dead(error.message());
     }
-    if error.kind() == ErrorKind::CircuitOpen {
+    if error.kind() == ErrorKind::CircuitOpen && !facts.tried {
         return Verdict::Nack(Nack::Release { after: rest });
     }
     if !may_go_back(options, facts) {
@@ -95,8 +97,15 @@ const MAX_ASKED: Duration = Duration::from_secs(60 * 60);
 mod tests {
     use super::*;
 
-    const FACTS: Facts =
-        Facts { number: 1, begun: true, reached: true, repeatable: true, over: false, asked: None };
+    const FACTS: Facts = Facts {
+        number: 1,
+        begun: true,
+        tried: false,
+        reached: true,
+        repeatable: true,
+        over: false,
+        asked: None,
+    };
     const REST: Duration = Duration::from_secs(10);
 
     fn on(facts: Facts, error: Error) -> Verdict {
@@ -187,6 +196,17 @@ mod tests {
         let allowed = QueueOptions::new().allow_unsafe_redelivery(true);
         let error = failed(ErrorKind::Closed);
         assert_eq!(verdict(&allowed, unsafe_one, Some(&error)), retry(REST));
+    }
+
+    #[test]
+    fn what_a_breaker_holds_back_after_a_try_counts_as_tried() {
+        let refused = |facts| on(facts, failed(ErrorKind::CircuitOpen));
+        let last = Facts { number: 5, ..FACTS };
+        assert_eq!(refused(Facts { reached: false, ..last }), release(REST));
+        let tried = Facts { tried: true, ..FACTS };
+        assert_eq!(refused(tried), retry(REST));
+        assert!(is_dead(&refused(Facts { tried: true, ..last })));
+        assert!(is_dead(&refused(Facts { repeatable: false, ..tried })));
     }
 
     #[test]
