@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::job_queue::{Claimed, Clerk, Delivery, JobQueue, QueueOptions};
+use super::job_queue::{Claimed, Clerk, Delivery, JobQueue, QueueError, QueueOptions};
 use super::queue::{Next, Source};
+use crate::catch::catch;
 use crate::error::{Error, ErrorKind};
 use crate::observer::Observer;
 
@@ -77,7 +78,15 @@ impl Source for Engine {
             clerk.pause(wait.min(again.saturating_duration_since(start)));
             return Next::Empty;
         }
-        let claimed = clerk.claim(wait);
+        let claimed = match catch(|| clerk.claim(wait)) {
+            Ok(claimed) => claimed,
+            Err(panicked) => {
+                let error = QueueError::permanent(panicked.message("the queue panicked"));
+                clerk.count_error("claim", &error);
+                let what = "the job queue panicked and gives no more jobs";
+                return Next::Failed(Error::panicked(what, &panicked));
+            }
+        };
         match claimed {
             Ok(Claimed::Job(job)) => {
                 self.failures = 0;

@@ -47,11 +47,15 @@ fn a_claim_that_fails_for_good_ends_the_pool_with_one_exception() {
 fn a_claim_that_panics_ends_the_pool_with_one_exception() {
     let farm = Farm::new();
     let queue = queue_of(LONG, Vice::ClaimPanics(1), [farm.url("/ok/1"), farm.url("/ok/2")]);
-    let outcomes = read(pool_on(&queue).num_threads(1).build().unwrap());
-    let [first, last] = &outcomes[..] else { panic!("{outcomes:?}") };
-    assert!(first.is_response());
-    let Outcome::Exception(exception) = last else { panic!("{last:?}") };
-    assert_eq!(exception.kind(), ErrorKind::Panic);
+    let troubles = Arc::new(Troubles::default());
+    let pool = pool_on(&queue).num_threads(1).observer(Arc::clone(&troubles)).build().unwrap();
+    assert!(pool.outcome_timeout(LIMIT).unwrap().is_response());
+    let last = pool.outcome_timeout(LIMIT).unwrap();
+    assert_eq!(last.result().unwrap_err().kind(), ErrorKind::Panic);
+    assert_eq!(pool.stats().queue_errors, 1);
+    let told = "claim failed: the queue panicked: on purpose";
+    assert_eq!(*troubles.0.lock().unwrap(), [told]);
+    assert_eq!(read(pool).len(), 0);
 }
 
 #[test]
