@@ -174,9 +174,14 @@ impl Views {
         (state, received)
     }
 
-    /// Reads no more.
+    /// Reads no more; lets go of all that was not read.
     pub(super) fn close(&self) {
-        self.lock().queue = None;
+        let mut state = self.lock();
+        let queue = state.queue.take();
+        let aside = (std::mem::take(&mut state.responses), std::mem::take(&mut state.exceptions));
+        drop(state);
+        // Without the lock: what the caller attached to a request goes with it.
+        drop((queue, aside));
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -88,6 +88,19 @@ fn what_was_not_read_goes_back_when_reading_it_was_to_settle_it() {
     }
 }
 
+#[test]
+fn a_dropped_pool_tells_the_engine_also_of_what_a_view_has_passed_over() {
+    let farm = Farm::new();
+    let urls = (0..200).map(|n| farm.url(&format!("/ok/{n}")));
+    let queue = queue_of(LONG, None, urls);
+    let options = QueueOptions::new().ack_on(AckOn::Delivered).stop_when_idle(Duration::ZERO);
+    let pool = pool_with(&queue, options).outcome_capacity(300).build().unwrap();
+    // All are responses.
+    assert!(pool.get_exception().is_none());
+    drop(pool);
+    assert_eq!(queue.count("retry"), 200);
+}
+
 /// An engine that gives a job when it is told to, whoever wants it by then.
 struct Late {
     go: Mutex<Receiver<()>>,
