@@ -131,7 +131,8 @@ impl Ledger {
         self.next_index = index.saturating_add(1);
         let Fetched { request, fault, target, delivery } = fetched;
         // Nothing holds back what is answered without being sent.
-        let is_over = request.own_cancel_token().is_some_and(CancelToken::is_cancelled);
+        let is_over =
+            fault.is_some() || request.own_cancel_token().is_some_and(CancelToken::is_cancelled);
         let lane = self.lanes.lane_for(target.as_ref().filter(|_| !is_over));
         let mut job = Job::new(index, request, now);
         (job.fault, job.target, job.delivery) = (fault, target, delivery);

@@ -155,6 +155,29 @@ fn a_job_that_was_delivered_too_often_already_is_not_sent() {
 }
 
 #[test]
+fn nothing_holds_back_a_job_that_was_delivered_too_often() {
+    let farm = Farm::new();
+    let queue = Arc::new(Unruly::new(LONG, None));
+    let deliver = |url: &str, times: u32| {
+        queue.submit(Request::get(farm.url(url)), None).unwrap();
+        for _ in 0..times {
+            let claimed = queue.claim(&Claim::new(LIMIT)).unwrap();
+            let Claimed::Job(job) = claimed else { panic!("no job") };
+            queue.nack(job.ticket(), Nack::Retry { after: Duration::ZERO }).unwrap();
+        }
+    };
+    deliver("/ok/1", 5);
+    queue.submit(Request::get(farm.url("/ok/2")), None).unwrap();
+    queue.submit(Request::get(farm.url("/ok/3")), None).unwrap();
+    // Of those to this origin the second would wait a quarter of an hour.
+    let pool = pool_on(&queue).politeness(Politeness::new().rate(0.001)).build().unwrap();
+    let first = pool.outcome_timeout(LIMIT).unwrap();
+    let second = pool.outcome_timeout(LIMIT).unwrap();
+    let sent = [first, second].iter().filter(|outcome| outcome.is_response()).count();
+    assert_eq!((sent, farm.requests(), queue.dead_letters().len()), (1, 1, 1));
+}
+
+#[test]
 fn the_key_is_sent_where_it_is_asked_for_and_the_request_has_none() {
     let server = Script::site(|_| ok("ok"));
     let keys = |options: QueueOptions| {
