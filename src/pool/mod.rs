@@ -87,7 +87,8 @@ use crate::message::{CancelToken, OnCancel, Watch};
 /// - **Politeness takes no worker.** What a rate, a limit or a wait before another try holds back
 ///   waits in the pool, and other origins go on.
 /// - **Any order of reading.** Responses before exceptions, exceptions before responses, both from
-///   two threads, [`join_all`](Self::join_all) first, or nothing at all: it always ends.
+///   two threads, [`join_all`](Self::join_all) first, or nothing at all: it always ends. A queue
+///   engine may want its jobs settled before that: see [`AckOn`].
 ///
 /// Sessions are never shared: no lock is held while a request runs, and a server sees at most as
 /// many connections as there are threads. A worker takes first what goes where it has a connection:

@@ -153,7 +153,8 @@ impl Delivery {
     }
 
     /// Tells the engine that the job is done; waits for its answer. What is settled already stays so:
-    /// [`AlreadySettled`](Settled::AlreadySettled).
+    /// [`AlreadySettled`](Settled::AlreadySettled). That is the answer, too, where the pool settles
+    /// by itself (unless with [`AckOn::Consumer`]), even if it has done so in vain.
     ///
     /// # Errors
     ///

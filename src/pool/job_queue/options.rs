@@ -6,6 +6,13 @@ use std::time::Duration;
 ///
 /// A response, with whatever status, is [acknowledged](crate::JobQueue::ack); what becomes of an
 /// exception says [`QueueOptions`].
+///
+/// A queue that was closed has come to its end when every job of it is settled, and not before that
+/// the pool has. So unless it is `Completed`, outcomes must be read, and settled, as they come, by
+/// [`outcomes`](crate::Pool::outcomes): whoever reads all responses before the exceptions, keeps
+/// every delivery until the end, or begins with [`join_all`](crate::Pool::join_all), may wait for
+/// himself, and for ever. [`close`](crate::Pool::close) or
+/// [`stop_when_idle`](QueueOptions::stop_when_idle) end the pool all the same.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum AckOn {
