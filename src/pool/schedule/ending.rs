@@ -36,8 +36,10 @@ impl Schedule {
         for parked in &delayed {
             self.count_expiring(parked.job.deadline.at().is_some(), false);
         }
-        drop(self.end_if_done(state));
+        // First: what an engine gets back is to be on its way when somebody hears of the end.
+        drop(state);
         drop(let_go);
+        drop(self.end_if_done(self.lock()));
         self.work.notify_all();
         debug!("no more jobs are taken: {stop:?}");
         delayed
