@@ -27,10 +27,11 @@
 //!
 //! # Outside the seat
 //!
-//! Before it is claimed, and while it waits for another try, a job is in the schedule's heap, and
-//! behind the schedule's lock. There are three ways out: it becomes due, and is claimed; its token is
-//! cancelled, and it is answered; the pool ends, and it is answered. Each begins by taking it out of
-//! the heap under the lock. A job that is to be parked in a pool that has ended is given back, and
+//! Before it is claimed, and while it waits for another try, a job is in the schedule's lanes, and
+//! behind the schedule's lock. There are four ways out: it may start, and is claimed; its token is
+//! cancelled, or its time is over, and it is answered; the pool ends, and it is answered if it was
+//! begun before; and if it was not, it is handed back. Each begins by taking it out of the lanes under
+//! the lock. A job that is to be parked in a pool that has ended is given back, and
 //! answered by whoever wanted to park it. A token that is cancelled while its job is on the way from
 //! one place to the other is looked at again when it has arrived.
 //!

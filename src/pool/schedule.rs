@@ -3,9 +3,9 @@
 //! Workers come here when they are free, and each takes the job that suits it best of those that may
 //! start ([`Lanes`]). Where there is none, one of them goes to the source and waits there, the others
 //! wait here. A source that answers at once is asked a little ahead, so that there is something to
-//! choose from; for one that may keep its caller waiting a job is taken only when there is somebody
-//! to run it. So a slow source holds up one worker and not the jobs that are here, and nobody waits
-//! with the lock held.
+//! choose from; one that may keep its caller waiting is so only when it has been quick for long, or
+//! somebody is free for what is here. So a slow source holds up one worker and not the jobs that are
+//! here, and nobody waits with the lock held.
 //!
 //! A job is begun only while there is room for its outcome ([`Ledger::has_room`]). So handing an
 //! outcome over never waits: not for a caller who does not read, not in a cancel, not in a drop.
