@@ -141,7 +141,8 @@ pub(super) fn persistent_len(to_head: bool, bytes: &[u8]) -> Option<usize> {
     let list = |name: &str| -> Vec<String> {
         let values = head.fields.iter().filter(|(n, _)| n.eq_ignore_ascii_case(name));
         let values = values.flat_map(|(_, value)| value.split(','));
-        values.map(|value| value.trim().to_ascii_lowercase()).collect()
+        // RFC 9110 §5.6.3: a byte 0xa0 is no whitespace, though the character of that number is.
+        values.map(|value| value.trim_matches([' ', '\t']).to_ascii_lowercase()).collect()
     };
     let says = |option: &str| list("connection").iter().any(|token| token == option);
     if !head.is_exact || says("close") || (head.http10 && !says("keep-alive")) {
