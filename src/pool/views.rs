@@ -10,8 +10,9 @@
 //! as so many are taken and not read.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::crew::Crew;
@@ -40,6 +41,8 @@ struct State {
 struct Queue {
     receiver: Receiver<Message>,
     received: u64,
+    /// How many came since it was last waited for one.
+    at_once: usize,
     /// Outcomes that came before their turn; `None` where they are given as they come.
     early: Option<BTreeMap<u64, Box<Outcome>>>,
     next: u64,
@@ -83,7 +86,7 @@ impl Views {
     pub(super) fn new(crew: Arc<Crew>, receiver: Receiver<Message>) -> Self {
         let early = if crew.schedule.rules.ordered { Some(BTreeMap::new()) } else { None };
         let state = State {
-            queue: Some(Queue { receiver, received: 0, early, next: 0 }),
+            queue: Some(Queue { receiver, received: 0, at_once: 0, early, next: 0 }),
             reading: false,
             responses: VecDeque::new(),
             exceptions: VecDeque::new(),
@@ -232,15 +235,26 @@ impl Queue {
                 return Received::End;
             }
             let own = until.map(|until| until.saturating_duration_since(Instant::now()));
-            let message = match own.into_iter().chain(crew.left()).min() {
-                Some(wait) => self.receiver.recv_timeout(wait),
-                None => self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            let message = match self.receiver.try_recv() {
+                Ok(message) => Ok(message),
+                Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {
+                    let wait = own.into_iter().chain(crew.left()).min();
+                    if self.naps(crew, wait) {
+                        continue;
+                    }
+                    match wait {
+                        Some(wait) => self.receiver.recv_timeout(wait),
+                        None => self.receiver.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                    }
+                }
             };
             // The schedule, which sends, lives as long as this: it says when it is the end. What
             // else it says is to look again.
             match message {
                 Ok(Some(outcome)) => {
                     self.received = self.received.saturating_add(1);
+                    self.at_once = self.at_once.saturating_add(1);
                     return Received::Outcome(outcome);
                 }
                 Ok(None) => {}
@@ -253,6 +267,27 @@ impl Queue {
         }
     }
 }
+
+impl Queue {
+    /// Lets outcomes gather for a moment, where they come so fast that some will: whether it did.
+    ///
+    /// A worker that finds a reader asleep in the channel has to wake it, which takes a quarter of
+    /// what a small request takes, and the others wait for the channel meanwhile. A reader that wakes
+    /// by itself costs them nothing. Where outcomes come one by one it is woken for each.
+    fn naps(&mut self, crew: &Crew, wait: Option<Duration>) -> bool {
+        let came = std::mem::take(&mut self.at_once);
+        // Nobody may have to wait for room meanwhile.
+        let is_roomy = came <= crew.schedule.rules.room / 2;
+        let naps = came > 1 && is_roomy && wait.is_none_or(|wait| wait > NAP);
+        if naps {
+            thread::sleep(NAP);
+        }
+        naps
+    }
+}
+
+/// How long a reader lets outcomes gather.
+const NAP: Duration = Duration::from_micros(200);
 
 impl State {
     fn take(&mut self, want: Want) -> Option<Box<Outcome>> {
