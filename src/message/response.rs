@@ -30,7 +30,7 @@ use super::{Attempt, Headers, Link, Received, Timings, TlsInfo};
 pub struct Response {
     pub(crate) status: u16,
     pub(crate) version: Version,
-    pub(crate) reason: String,
+    pub(crate) reason: Cow<'static, str>,
     pub(crate) headers: Headers,
     pub(crate) url: String,
     pub(crate) history: Vec<Hop>,

@@ -96,5 +96,5 @@ pub(crate) fn challenged(value: &str) -> Vec<(String, Vec<(String, String)>)> {
 fn head(name: &str, value: &str) -> Option<ResponseHead> {
     let mut headers = Headers::new();
     headers.append(name, value).ok()?;
-    Some(ResponseHead { status: 307, version: Version::Http11, reason: String::new(), headers })
+    Some(ResponseHead { status: 307, version: Version::Http11, reason: "".into(), headers })
 }

@@ -85,7 +85,7 @@ mod tests {
         for location in locations {
             headers.append("Location", location).unwrap();
         }
-        ResponseHead { status, version: Version::Http11, reason: String::new(), headers }
+        ResponseHead { status, version: Version::Http11, reason: "".into(), headers }
     }
 
     fn step(method: Method, url: &str) -> Step {

@@ -143,7 +143,7 @@ mod tests {
         Ok(Response {
             status,
             version: Version::Http11,
-            reason: String::new(),
+            reason: "".into(),
             headers,
             url: String::new(),
             history: Vec::new(),

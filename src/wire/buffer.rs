@@ -2,6 +2,8 @@
 
 use alloc::vec::Vec;
 
+use super::scan;
+
 /// A receive buffer: bytes are written behind, read in front, and a search for the end of a head
 /// goes on where it stopped, so that a head that comes a byte at a time costs linear time.
 #[derive(Debug, Default)]
@@ -72,7 +74,7 @@ impl Buffer {
         // The end of a line may lie before the point that the last search came to.
         let mut from = self.searched.saturating_sub(2);
         while let Some(rest) = filled.get(from..) {
-            let Some(line) = rest.iter().position(|&byte| byte == b'\n') else { break };
+            let Some(line) = scan::find(rest, b'\n') else { break };
             let feed = from.saturating_add(line);
             self.first_feed = self.first_feed.or(Some(feed));
             let after = feed.saturating_add(1);

@@ -100,11 +100,16 @@ fn put_field(out: &mut Vec<u8>, name: &str, value: &str) {
 }
 
 fn is_visible(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+    !text.is_empty() && all(text, |byte| byte.is_ascii_graphic())
 }
 
 fn is_field_value(text: &str) -> bool {
-    text.bytes().all(|byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+    all(text, |byte| (byte == b'\t') | ((byte >= b' ') & (byte != 0x7f)))
+}
+
+/// Looks at every byte, also behind a bad one: so many are looked at in one step.
+fn all(text: &str, is_good: impl Fn(u8) -> bool) -> bool {
+    text.bytes().fold(true, |good, byte| good & is_good(byte))
 }
 
 /// A piece of a body, with room around it for the framing of a chunk (RFC 9112 §7.1): so that both

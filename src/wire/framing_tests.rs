@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::message::Headers;
-use alloc::string::String;
 
 fn decided(
     request: RequestKind,
@@ -14,7 +13,7 @@ fn decided(
     for (name, value) in fields {
         headers.append(name, value).unwrap();
     }
-    decide(request, &ResponseHead { status, version, reason: String::new(), headers })
+    decide(request, &ResponseHead { status, version, reason: "".into(), headers })
 }
 
 fn of(fields: &[(&str, &str)]) -> Result<(Framing, bool), WireError> {

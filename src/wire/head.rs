@@ -1,6 +1,6 @@
 //! Bytes to response heads. The only module that names `httparse`.
 
-use alloc::string::String;
+use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use httparse::{Header, ParserConfig, Status};
@@ -8,14 +8,15 @@ use httparse::{Header, ParserConfig, Status};
 use super::buffer::Buffer;
 use super::error::{Found, WireError};
 use super::limits::Limits;
-use crate::message::{Headers, Version};
+use super::scan;
+use crate::message::{Headers, Version, is_token};
 
 /// A status line and the fields behind it.
 #[derive(Debug)]
 pub(crate) struct ResponseHead {
     pub(crate) status: u16,
     pub(crate) version: Version,
-    pub(crate) reason: String,
+    pub(crate) reason: Cow<'static, str>,
     pub(crate) headers: Headers,
 }
 
@@ -84,7 +85,7 @@ fn check_status_line_len(bytes: &[u8], len: usize, limits: &Limits) -> Result<()
 
 fn parse(bytes: &[u8], limits: &Limits) -> Result<(ResponseHead, bool), WireError> {
     // A line for each field and more is never needed; the stack has room for most heads.
-    let (lines, lenient) = look_at_lines(bytes)?;
+    let Lines { count: lines, lenient, is_folded } = look_at_lines(bytes)?;
     let mut few = [httparse::EMPTY_HEADER; FIELDS_ON_STACK];
     let mut many = Vec::new();
     let slots = if lines <= few.len() {
@@ -99,7 +100,7 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<(ResponseHead, bool), WireErro
     let mut parsed = httparse::Response::new(slots);
     match config.parse_response(&mut parsed, bytes) {
         Ok(Status::Complete(len)) if len == bytes.len() => {
-            Ok((own(&parsed, bytes, limits)?, lenient))
+            Ok((own(&parsed, bytes, is_folded, limits)?, lenient))
         }
         Err(httparse::Error::TooManyHeaders) => {
             Err(WireError::TooManyFields { limit: limits.head_fields })
@@ -117,25 +118,46 @@ fn parse(bytes: &[u8], limits: &Limits) -> Result<(ResponseHead, bool), WireErro
     }
 }
 
+/// What the lines of a head are like.
+struct Lines {
+    count: usize,
+    /// One of them is such that another reader may take it otherwise.
+    lenient: bool,
+    is_folded: bool,
+}
+
 /// How many lines there are, and whether one ends in a bare line feed or is folded, which RFC 9112
 /// lets us read (§2.2, §5.2) and lets others read otherwise.
 ///
 /// An error if one is folded that frames the message; looked for here, since the parser does not
 /// tell of a fold in front of a value. And if one holds nothing but white space: it is a fold to
 /// some, and the end of the head to those who trim.
-fn look_at_lines(bytes: &[u8]) -> Result<(usize, bool), WireError> {
+fn look_at_lines(bytes: &[u8]) -> Result<Lines, WireError> {
     let mut count: usize = 0;
     let mut lenient = false;
+    let mut is_folded = false;
+    let mut rest = bytes;
+    while let Some(feed) = scan::find(rest, b'\n') {
+        count = count.saturating_add(1);
+        let (line, behind) = rest.split_at_checked(feed.saturating_add(1)).unwrap_or((rest, &[]));
+        lenient |= !line.ends_with(b"\r\n");
+        is_folded |= matches!(behind, [b' ' | b'\t', ..]);
+        rest = behind;
+    }
+    if is_folded {
+        check_folds(bytes)?;
+    }
+    Ok(Lines { count, lenient: lenient || is_folded, is_folded })
+}
+
+fn check_folds(bytes: &[u8]) -> Result<(), WireError> {
     // Asked once for each field: its name may be as long as the head, and so may the row of folds.
     let mut frames = false;
     for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-        count = count.saturating_add(1);
-        lenient |= !line.ends_with(b"\r\n");
         if !matches!(line, [b' ' | b'\t', ..]) {
             frames = is_framing(line);
             continue;
         }
-        lenient = true;
         if line.trim_ascii().is_empty() {
             return Err(WireError::BadHeaderField(Found::new(line)));
         }
@@ -143,7 +165,7 @@ fn look_at_lines(bytes: &[u8]) -> Result<(usize, bool), WireError> {
             return Err(WireError::FoldedFraming);
         }
     }
-    Ok((count, lenient))
+    Ok(())
 }
 
 /// Whether the line is of a field whose exact value decides where the message ends.
@@ -158,6 +180,7 @@ fn is_framing(line: &[u8]) -> bool {
 fn own(
     parsed: &httparse::Response<'_, '_>,
     bytes: &[u8],
+    is_folded: bool,
     limits: &Limits,
 ) -> Result<ResponseHead, WireError> {
     let (Some(status @ 100..), Some(minor)) = (parsed.code, parsed.version) else {
@@ -166,28 +189,62 @@ fn own(
     if parsed.headers.len() > limits.head_fields {
         return Err(WireError::TooManyFields { limit: limits.head_fields });
     }
-    let mut headers = Headers::with_capacity(parsed.headers.len(), bytes.len());
-    for field in parsed.headers.iter() {
-        append(&mut headers, field)?;
-    }
     Ok(ResponseHead {
         status,
         version: if minor == 0 { Version::Http10 } else { Version::Http11 },
-        reason: parsed.reason.unwrap_or_default().into(),
-        headers,
+        reason: reason(status, parsed.reason.unwrap_or_default()),
+        headers: match str::from_utf8(bytes) {
+            Ok(text) if !is_folded => cut(parsed.headers, text)?,
+            _ => copy(parsed.headers, bytes.len())?,
+        },
     })
 }
 
+/// The fields of a head that is text as it is.
+fn cut(fields: &[Header<'_>], head: &str) -> Result<Headers, WireError> {
+    if let Some(field) = fields.iter().find(|field| !is_token(field.name.as_bytes())) {
+        return Err(bad(field.name));
+    }
+    let pairs = fields.iter().map(|field| (field.name, field.value));
+    Headers::cut_from(head, fields.len(), pairs).map_err(|_| bad(head))
+}
+
+/// The fields of another one: folds are undone, and what is not UTF-8 is read as ISO-8859-1.
+fn copy(fields: &[Header<'_>], bytes: usize) -> Result<Headers, WireError> {
+    let mut headers = Headers::with_capacity(fields.len(), bytes);
+    fields.iter().try_for_each(|field| append(&mut headers, field))?;
+    Ok(headers)
+}
+
+fn bad(name: &str) -> WireError {
+    WireError::BadHeaderField(Found::new(name.as_bytes()))
+}
+
+/// A copy of the reason phrase, where it is not the usual one.
+fn reason(status: u16, phrase: &str) -> Cow<'static, str> {
+    let usual = match status {
+        200 => "OK",
+        201 => "Created",
+        204 => "No Content",
+        206 => "Partial Content",
+        301 => "Moved Permanently",
+        302 => "Found",
+        304 => "Not Modified",
+        404 => "Not Found",
+        _ => "",
+    };
+    if phrase == usual { Cow::Borrowed(usual) } else { Cow::Owned(phrase.into()) }
+}
+
 fn append(headers: &mut Headers, field: &Header<'_>) -> Result<(), WireError> {
-    let bad = || WireError::BadHeaderField(Found::new(field.name.as_bytes()));
-    if !crate::message::is_token(field.name.as_bytes()) {
-        return Err(bad());
+    if !is_token(field.name.as_bytes()) {
+        return Err(bad(field.name));
     }
     if !field.value.contains(&b'\n') {
-        return headers.append_received(field.name, field.value).map_err(|_| bad());
+        return headers.append_received(field.name, field.value).map_err(|_| bad(field.name));
     }
     let lines: Vec<&[u8]> = field.value.split(|&b| b == b'\n').map(<[u8]>::trim_ascii).collect();
-    headers.append_received(field.name, &lines.join(&b' ')).map_err(|_| bad())
+    headers.append_received(field.name, &lines.join(&b' ')).map_err(|_| bad(field.name))
 }
 
 /// The first line that the parser alone does not take for a field, for the error's sake.
@@ -226,10 +283,7 @@ mod tests {
     fn a_head_is_read_with_order_duplicates_and_empty_values() {
         let head =
             read(b"HTTP/1.1 404 Not Found\r\nA: 1\r\nb:2 \r\nA:\r\n\r\nbody").unwrap().unwrap();
-        assert_eq!(
-            (head.status, head.version, head.reason.as_str()),
-            (404, Version::Http11, "Not Found")
-        );
+        assert_eq!((head.status, head.version, &*head.reason), (404, Version::Http11, "Not Found"));
         assert_eq!(head.headers.iter().collect::<Vec<_>>(), [("A", "1"), ("b", "2"), ("A", "")]);
     }
 

@@ -37,6 +37,7 @@ mod exchange;
 mod framing;
 mod head;
 mod limits;
+mod scan;
 
 pub(crate) use self::buffer::Buffer;
 pub(crate) use self::encode::{BodyLength, Piece, RequestHead, encode, is_own_field};

@@ -110,7 +110,7 @@ mod tests {
         Response {
             status,
             version: Version::Http11,
-            reason: String::new(),
+            reason: "".into(),
             headers,
             attempts: Vec::new(),
             url: (*url).into(),

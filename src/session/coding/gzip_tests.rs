@@ -31,7 +31,7 @@ fn raw(bytes: &[u8]) -> Vec<u8> {
 fn head(coding: &str) -> ResponseHead {
     let mut headers = Headers::new();
     headers.append("Content-Encoding", coding).unwrap();
-    ResponseHead { status: 200, version: Version::Http11, reason: String::new(), headers }
+    ResponseHead { status: 200, version: Version::Http11, reason: "".into(), headers }
 }
 
 fn decode_in(coding: &str, body: &[u8], piece: usize, limits: &Limits) -> Result<Vec<u8>, Error> {
