@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::message::{Host, Origin, Target};
+use crate::message::{Host, Origin, Target, Targets};
 pub use crate::pool::internals::{Crawl, Crowd};
 use crate::wire::{self, BodyLength, Buffer, Class, Event, Exchange, RequestKind, WireError};
 use crate::{ErrorKind, Limits};
@@ -198,6 +198,14 @@ impl ParsedUrl {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Target::parse(text).ok().map(Self)
+    }
+
+    /// The same, behind another one.
+    #[must_use]
+    pub fn parse_behind(first: &str, text: &str) -> Option<Self> {
+        let mut targets = Targets::default();
+        let _ = targets.parse(first);
+        targets.parse(text).ok().map(Self)
     }
 
     /// Where a `Location` leads from here; `None` if it is refused.

@@ -11,7 +11,13 @@ use super::plain;
 /// to the look-up holds nothing that another reader would take apart once more.
 pub fn message_target(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
-    let Some(url) = ParsedUrl::parse(text) else { return };
+    let parsed = ParsedUrl::parse(text);
+    assert_eq!(ParsedUrl::parse_behind("http://h/", text), parsed, "{text:?}");
+    let Some(url) = parsed else { return };
+    // Whatever has the same origin, and whatever is of another.
+    let behind = ParsedUrl::parse_behind(text, text);
+    assert_eq!(behind.as_ref().map(ParsedUrl::printed), Some(url.printed()), "{text:?}");
+    assert_eq!(behind.as_ref(), Some(&url), "{text:?}");
     let printed = url.printed();
     let again = ParsedUrl::parse(printed[2]);
     assert_eq!(again.as_ref().map(ParsedUrl::printed), Some(printed), "from {text:?}");

@@ -84,6 +84,24 @@ impl Target {
         Ok(Self { url, userinfo })
     }
 
+    /// The root of this URL's origin.
+    pub(super) fn root(&self) -> Option<Self> {
+        Some(Self { url: self.url.join("/").ok()?, userinfo: None })
+    }
+
+    /// An absolute URL, if it begins with this one's scheme, host and port as they are printed, and
+    /// what follows cannot be anything but a path and a query: no second slash or backslash, which
+    /// could begin a host, and nothing that the parser drops or turns into something else first.
+    pub(super) fn plainly_within(&self, text: &str) -> Option<Self> {
+        let rest = text.strip_prefix(&self.url[..Position::BeforePath])?;
+        let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'#');
+        let is_path = rest.starts_with('/') && !rest.starts_with("//");
+        (is_path && rest.bytes().all(is_plain))
+            .then(|| self.url.join(rest).ok())
+            .flatten()
+            .map(|url| Self { url, userinfo: None })
+    }
+
     /// Adds the pairs behind the URL's own query, as a form would (`application/x-www-form-urlencoded`).
     pub(crate) fn add_params<'a>(&mut self, params: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let mut params = params.into_iter().peekable();

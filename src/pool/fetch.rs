@@ -7,7 +7,7 @@ use super::lanes::WINDOW;
 use super::queue::{Next, Source, drop_quietly};
 use crate::catch::{Panicked, catch};
 use crate::error::Error;
-use crate::message::{Request, Target};
+use crate::message::{Request, Target, Targets};
 
 /// The source of the jobs, as the schedule has it.
 pub(super) enum SourceState {
@@ -24,6 +24,7 @@ pub(super) struct Lendable {
     pub(super) left: Option<usize>,
     /// For how many answers it has been quick by now, or nearly so.
     pub(super) quick: u32,
+    targets: Targets,
 }
 
 impl Lendable {
@@ -53,8 +54,8 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
-    fn of(request: Request) -> Self {
-        let target = Target::parse(request.url()).ok();
+    fn of(request: Request, targets: &mut Targets) -> Self {
+        let target = targets.parse(request.url()).ok();
         Self { request, fault: None, target, delivery: None }
     }
 
@@ -67,7 +68,7 @@ impl Fetched {
 /// waiting, for more of them, that are there already. A panic ends it, and becomes the outcome of a job
 /// of its own.
 pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>, SourceState) {
-    let mut source = lent.source;
+    let Lendable { mut source, mut targets, .. } = lent;
     let never_waits = source.never_waits();
     // How far it is looked ahead is the caller's word, and may be without end.
     let mut fetched = Vec::with_capacity(if never_waits { most.min(WINDOW) } else { 1 });
@@ -75,10 +76,10 @@ pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>,
     let started = Instant::now();
     loop {
         match catch(|| source.next(wait.min(source.longest_wait()))) {
-            Ok(Next::Job(request)) => fetched.push(Fetched::of(request)),
+            Ok(Next::Job(request)) => fetched.push(Fetched::of(request, &mut targets)),
             Ok(Next::Leased(request, fault, delivery)) => {
                 let delivery = Some(delivery);
-                fetched.push(Fetched { fault, delivery, ..Fetched::of(request) });
+                fetched.push(Fetched { fault, delivery, ..Fetched::of(request, &mut targets) });
             }
             Ok(Next::Panicked(payload)) => {
                 let panicked = Panicked::of(payload);
@@ -116,21 +117,21 @@ pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>,
         quick if took < SLOW => quick / 2,
         _ => 0,
     };
-    (fetched, SourceState::here(source, quick))
+    (fetched, SourceState::here(source, quick, targets))
 }
 
 impl SourceState {
     /// A source that nobody has asked yet.
     pub(super) fn new(source: Box<dyn Source>) -> Self {
         let quick = if source.never_waits() { u32::MAX } else { 0 };
-        Self::here(source, quick)
+        Self::here(source, quick, Targets::default())
     }
 
-    fn here(source: Box<dyn Source>, quick: u32) -> Self {
+    fn here(source: Box<dyn Source>, quick: u32, targets: Targets) -> Self {
         // What an iterator says of its length is the caller's code, too. One that panics says
         // nothing.
         let left = catch(|| source.most_left()).unwrap_or_default();
-        Self::Here(Lendable { source, left, quick })
+        Self::Here(Lendable { source, left, quick, targets })
     }
 }
 

@@ -40,7 +40,7 @@ impl Session {
         }
         let mut target = match call.target.and_then(Cell::take) {
             Some(target) => target,
-            None => Target::parse(request.url())?,
+            None => self.targets.parse(request.url())?,
         };
         let session_params = self.config.params.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         target.add_params(session_params.chain(request.added_params()));

@@ -44,7 +44,7 @@ use self::trail::Trail;
 use crate::connection::TlsContext;
 use crate::connection::{Dialing, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::{Origin, Request, Response, RetryPolicy};
+use crate::message::{Origin, Request, Response, RetryPolicy, Targets};
 use crate::wire::is_own_field;
 
 /// A client for one thread: its settings and its kept connections.
@@ -83,6 +83,7 @@ pub struct Session {
     budget: RetryBudget,
     /// How many requests have come to their end here.
     requests: u64,
+    targets: Targets,
     /// Where heads are encoded; kept for its memory.
     head: Vec<u8>,
     /// What bodies pass through that do not go to memory; kept as well.
@@ -132,6 +133,7 @@ impl Session {
             traffic: Traffic::default(),
             budget: RetryBudget::default(),
             requests: 0,
+            targets: Targets::default(),
             head: Vec::new(),
             piece: Vec::new(),
             config,
@@ -223,6 +225,7 @@ impl Default for Session {
             traffic: Traffic::default(),
             budget: RetryBudget::default(),
             requests: 0,
+            targets: Targets::default(),
             head: Vec::new(),
             piece: Vec::new(),
             config,
