@@ -55,10 +55,10 @@ use crate::session::Traffic;
 /// Where jobs go when they leave a worker.
 pub(super) trait Desk {
     /// Hands over the outcome of a job.
-    fn deliver(&self, job: Job, result: Result<Response, Error>, traffic: Traffic);
+    fn deliver(&self, job: Box<Job>, result: Result<Response, Error>, traffic: Traffic);
 
     /// Keeps a job until it is due; how its try ended is told to its origin's lane.
-    fn park(&self, job: Job, due: Instant, sign: Sign, traffic: Traffic);
+    fn park(&self, job: Box<Job>, due: Instant, sign: Sign, traffic: Traffic);
 }
 
 /// Where a worker has the job that it runs.
@@ -66,18 +66,17 @@ pub(super) trait Desk {
 pub(super) struct Seat(Mutex<Held>);
 
 #[derive(Default)]
-#[expect(clippy::large_enum_variant, reason = "there is one to a worker")]
 enum Held {
     #[default]
     Nothing,
-    Job(Job),
+    Job(Box<Job>),
     /// The worker was given up. It gets no further job.
     Lost,
 }
 
 impl Seat {
     /// Takes the job away from the worker, and gives the worker up.
-    pub(super) fn abandon(&self) -> Option<Job> {
+    pub(super) fn abandon(&self) -> Option<Box<Job>> {
         let mut held = self.lock();
         match std::mem::replace(&mut *held, Held::Lost) {
             Held::Job(job) => Some(job),
@@ -90,7 +89,7 @@ impl Seat {
         matches!(*self.lock(), Held::Lost)
     }
 
-    fn take(&self) -> Option<Job> {
+    fn take(&self) -> Option<Box<Job>> {
         let mut held = self.lock();
         match std::mem::take(&mut *held) {
             Held::Job(job) => Some(job),
@@ -115,7 +114,7 @@ pub(super) struct Claim<'a> {
 }
 
 impl<'a> Claim<'a> {
-    pub(super) fn new(job: Job, seat: &'a Seat, desk: &'a dyn Desk) -> Self {
+    pub(super) fn new(job: Box<Job>, seat: &'a Seat, desk: &'a dyn Desk) -> Self {
         let mut held = seat.lock();
         let lost = matches!(*held, Held::Lost);
         if !lost {
@@ -181,18 +180,18 @@ mod tests {
     struct Book(Mutex<Vec<String>>);
 
     impl Desk for Book {
-        fn deliver(&self, _: Job, result: Result<Response, Error>, _: Traffic) {
+        fn deliver(&self, _: Box<Job>, result: Result<Response, Error>, _: Traffic) {
             self.0.lock().unwrap().push(result.unwrap_err().kind().to_string());
         }
 
-        fn park(&self, _: Job, _: Instant, _: Sign, _: Traffic) {
+        fn park(&self, _: Box<Job>, _: Instant, _: Sign, _: Traffic) {
             self.0.lock().unwrap().push("parked".into());
         }
     }
 
     fn booked(end: impl FnOnce(Claim<'_>, &Seat)) -> Vec<String> {
         let (book, seat) = (Book::default(), Seat::default());
-        let job = Job::new(0, Request::get("http://h/"), Instant::now());
+        let job = Box::new(Job::new(0, Request::get("http://h/"), Instant::now()));
         let _ = catch_unwind(AssertUnwindSafe(|| end(Claim::new(job, &seat, &book), &seat)));
         book.0.into_inner().unwrap()
     }

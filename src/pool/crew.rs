@@ -147,7 +147,7 @@ impl Crew {
     }
 
     /// Keeps a job until it is due to be tried again; its token can still end it.
-    fn hold(self: &Arc<Self>, job: Job, due: Instant, ended: Ended) {
+    fn hold(self: &Arc<Self>, job: Box<Job>, due: Instant, ended: Ended) {
         let (index, request) = (job.index, Arc::clone(&job.request));
         let watch = self.watch(index, &request);
         let parked = Parked { job, place: Place::InFlight, watch };
@@ -207,14 +207,20 @@ impl Crew {
     }
 
     /// Hands an outcome over; the observer hears of it first.
-    fn settle(&self, job: Job, result: Result<Response, Error>, from: Place, traffic: Traffic) {
+    fn settle(
+        &self,
+        job: Box<Job>,
+        result: Result<Response, Error>,
+        from: Place,
+        traffic: Traffic,
+    ) {
         self.hand_over(job, result, from, traffic, false);
     }
 
     /// The same. `here`: a queue engine may be waited for.
     fn hand_over(
         &self,
-        mut job: Job,
+        mut job: Box<Job>,
         result: Result<Response, Error>,
         from: Place,
         traffic: Traffic,
@@ -285,7 +291,7 @@ impl Crew {
 
     /// Goes on without a worker that cannot be woken; answers for its job, and starts another one
     /// in its place.
-    fn go_on_without(self: &Arc<Self>, id: usize, job: Job, timings: Timings) {
+    fn go_on_without(self: &Arc<Self>, id: usize, job: Box<Job>, timings: Timings) {
         self.schedule.is_gone(true);
         self.roll.give_up(id);
         let error = Error::new(ErrorKind::Cancelled, "").during(Phase::Connect);
@@ -311,11 +317,11 @@ impl Crew {
 }
 
 impl Desk for Arc<Crew> {
-    fn deliver(&self, job: Job, result: Result<Response, Error>, traffic: Traffic) {
+    fn deliver(&self, job: Box<Job>, result: Result<Response, Error>, traffic: Traffic) {
         self.hand_over(job, result, Place::InFlight, traffic, true);
     }
 
-    fn park(&self, mut job: Job, due: Instant, sign: Sign, traffic: Traffic) {
+    fn park(&self, mut job: Box<Job>, due: Instant, sign: Sign, traffic: Traffic) {
         self.schedule.count(traffic);
         let ended = job.ticket.take().map(|ticket| (ticket, sign));
         self.hold(job, due, ended);

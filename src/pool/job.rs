@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::fetch::Fetched;
 use super::job_queue::Delivery;
 use super::lanes::Ticket;
 use crate::connection::Deadline;
@@ -38,6 +39,18 @@ pub(super) struct Job {
 }
 
 impl Job {
+    /// What a source gave, at this place in the input.
+    pub(super) fn fetched(index: u64, fetched: Fetched, taken: Instant) -> Self {
+        let Fetched { request, fault, target, delivery } = fetched;
+        Self { fault, target, delivery, ..Self::new(index, request, taken) }
+    }
+
+    /// What it was made of.
+    pub(super) fn into_fetched(self) -> Fetched {
+        let Self { request, fault, target, delivery, .. } = self;
+        Fetched { request: Arc::unwrap_or_clone(request), fault, target, delivery }
+    }
+
     pub(super) fn new(index: u64, request: Request, taken: Instant) -> Self {
         let request = Arc::new(request);
         let deadline = Deadline::never();

@@ -85,7 +85,7 @@ pub(super) type LetGo = (Option<Watch>, Option<Fetched>);
 
 /// A job, and whether one more worker should be started beside the one that runs it.
 pub(super) struct Taken {
-    pub(super) job: Job,
+    pub(super) job: Box<Job>,
     pub(super) start_another: bool,
     /// To be dropped where no lock is held.
     pub(super) watch: Option<Watch>,
@@ -126,17 +126,14 @@ impl Ledger {
     }
 
     /// Takes in what the source gave.
-    pub(super) fn take_in(&mut self, fetched: Fetched, watch: Option<Watch>, now: Instant) {
-        let index = self.next_index;
+    pub(super) fn take_in(&mut self, parked: Parked, now: Instant) {
+        let job = &parked.job;
+        let index = job.index;
         self.next_index = index.saturating_add(1);
-        let Fetched { request, fault, target, delivery } = fetched;
+        let token = job.request.own_cancel_token();
         // Nothing holds back what is answered without being sent.
-        let is_over =
-            fault.is_some() || request.own_cancel_token().is_some_and(CancelToken::is_cancelled);
-        let lane = self.lanes.lane_for(target.as_ref().filter(|_| !is_over));
-        let mut job = Job::new(index, request, now);
-        (job.fault, job.target, job.delivery) = (fault, target, delivery);
-        let parked = Parked { job, place: Place::Queued, watch };
+        let is_over = job.fault.is_some() || token.is_some_and(CancelToken::is_cancelled);
+        let lane = self.lanes.lane_for(job.target.as_ref().filter(|_| !is_over));
         self.lanes.put(lane, index, Times::default(), parked, now);
     }
 
@@ -329,10 +326,7 @@ impl Ledger {
         let queued = self.lanes.drain_where(|parked| parked.place == Place::Queued, now);
         let mut let_go = Vec::with_capacity(queued.len());
         for (index, Parked { job, watch, .. }) in queued {
-            let Job { request, fault, target, delivery, .. } = job;
-            let request = Arc::unwrap_or_clone(request);
-            let fetched = Fetched { request, fault, target, delivery };
-            let_go.push(self.came_late(index, fetched, watch));
+            let_go.push(self.came_late(index, job.into_fetched(), watch));
         }
         let_go
     }

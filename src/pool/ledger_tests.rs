@@ -39,7 +39,7 @@ fn a_job_whose_time_has_come_and_for_which_there_is_no_room_is_not_looked_for_ov
     let due = now + Duration::from_secs(1);
     let job = Job::new(0, Request::get("http://h/"), now);
     let lane = ledger.lanes.lane_for(None);
-    let parked = Parked { job, place: Place::Delayed, watch: None };
+    let parked = Parked { job: Box::new(job), place: Place::Delayed, watch: None };
     ledger.lanes.put(lane, 0, Times { due: Some(due), expiry: None }, parked, now);
     let mut held = Held::default();
     assert!(ledger.start(&mut held, now).is_none());
@@ -62,7 +62,7 @@ fn who_waits_is_woken_for_a_time_before_the_first_alarm() {
     let mut ledger = ledger(1);
     let job = Job::new(0, Request::get("http://h/"), now);
     let lane = ledger.lanes.lane_for(None);
-    let parked = Parked { job, place: Place::Delayed, watch: None };
+    let parked = Parked { job: Box::new(job), place: Place::Delayed, watch: None };
     ledger.lanes.put(lane, 0, Times { due: Some(at(2)), expiry: None }, parked, now);
     for (waiting, alarm, expected) in [
         (1, None, true),

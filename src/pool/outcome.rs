@@ -32,7 +32,7 @@ pub(super) type Message = Option<Box<Outcome>>;
 impl Outcome {
     /// The outcome of a job; its request is taken out of it, or copied while a worker that cannot
     /// be woken still holds it.
-    pub(super) fn of(job: Job, result: Result<Response, Error>) -> Self {
+    pub(super) fn of(job: Box<Job>, result: Result<Response, Error>) -> Self {
         let result = after_attempts(result, job.attempts);
         let request = Arc::unwrap_or_clone(job.request);
         let Some(delivery) = job.delivery else { return Self::new(job.index, request, result) };

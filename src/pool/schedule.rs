@@ -29,7 +29,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::budget::Budget;
-use super::fetch::{Fetched, SourceState, ask};
+use super::fetch::{SourceState, ask};
+use super::job::Job;
 use super::lanes::{Held, Lanes, Ticket, Times};
 use super::ledger::{Ledger, Rules, Taken};
 use super::outcome::{Message, Outcome};
@@ -110,7 +111,10 @@ impl Schedule {
         let mut state = Ledger::new(rules.clone(), source, lanes, pace, budget);
         (state.threads, state.max_threads) = (threads, max_threads);
         let now = Instant::now();
-        first.into_iter().for_each(|fetched| state.take_in(fetched, None, now));
+        for (index, fetched) in (0..).zip(first) {
+            let job = Box::new(Job::fetched(index, fetched, now));
+            state.take_in(Parked::queued(job, None), now);
+        }
         let ended = state.end_if_done();
         let schedule = Self {
             state: Mutex::new(state),
@@ -219,22 +223,22 @@ impl Schedule {
         let first = state.next_index;
         drop(state);
         let (fetched, source) = ask(lendable, wait, most);
-        let watched: Vec<(Fetched, Option<Watch>)> = (first..)
+        let now = Instant::now();
+        let queued: Vec<Parked> = (first..)
             .zip(fetched)
             .map(|(index, fetched)| {
                 let watch = watcher(index, &fetched.request);
-                (fetched, watch)
+                Parked::queued(Box::new(Job::fetched(index, fetched, now)), watch)
             })
             .collect();
         let mut state = self.lock();
         state.source = source;
         if state.stop.is_some() {
-            return (self.bring_back(state, watched), 0);
+            return (self.bring_back(state, queued), 0);
         }
-        let now = Instant::now();
-        let came = watched.len();
-        for (fetched, watch) in watched {
-            state.take_in(fetched, watch, now);
+        let came = queued.len();
+        for parked in queued {
+            state.take_in(parked, now);
         }
         if matches!(state.source, SourceState::Closed) {
             // There may be nothing left to wait for.

@@ -103,7 +103,7 @@ fn run(jobs: &Mutex<Receiver<Request>>, desk: &Queues, setup: &Setup) {
         // ignored: `recv` takes a whole job or none.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(request) = job else { return };
-        let job = Job::new(index, request, Instant::now());
+        let job = Box::new(Job::new(index, request, Instant::now()));
         worker.serve(Claim::new(job, &seat, desk), Deadline::never(), None, Waits::Here);
     }
 }
@@ -114,7 +114,7 @@ struct Queues {
 }
 
 impl Desk for Queues {
-    fn deliver(&self, job: Job, result: Result<Response, Error>, _: Traffic) {
+    fn deliver(&self, job: Box<Job>, result: Result<Response, Error>, _: Traffic) {
         // Fails only if nobody reads that queue any more: then nobody is left to tell, and what
         // comes back is dropped here, with what the caller attached to it.
         let _ = catch(|| match Outcome::of(job, result) {
@@ -123,7 +123,7 @@ impl Desk for Queues {
         });
     }
 
-    fn park(&self, job: Job, _: Instant, _: Sign, traffic: Traffic) {
+    fn park(&self, job: Box<Job>, _: Instant, _: Sign, traffic: Traffic) {
         // None is parked here; if one were, this would be its answer.
         let error = Error::new(ErrorKind::Cancelled, "nothing is parked without a pool");
         self.deliver(job, Err(error), traffic);

@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::Schedule;
 use crate::log::debug;
-use crate::message::Watch;
-use crate::pool::fetch::{Fetched, SourceState};
+use crate::pool::fetch::SourceState;
 use crate::pool::ledger::Ledger;
 use crate::pool::parked::Parked;
 use crate::pool::stop::Stop;
@@ -100,13 +99,13 @@ impl Schedule {
     pub(super) fn bring_back<'a>(
         &'a self,
         mut state: MutexGuard<'a, Ledger>,
-        watched: Vec<(Fetched, Option<Watch>)>,
+        queued: Vec<Parked>,
     ) -> MutexGuard<'a, Ledger> {
-        let mut let_go = Vec::with_capacity(watched.len());
-        for (fetched, watch) in watched {
-            let index = state.next_index;
+        let mut let_go = Vec::with_capacity(queued.len());
+        for Parked { job, watch, .. } in queued {
+            let index = job.index;
             state.next_index = index.saturating_add(1);
-            let_go.push(state.came_late(index, fetched, watch));
+            let_go.push(state.came_late(index, job.into_fetched(), watch));
         }
         let Some(claimant) = state.claimant.take() else {
             drop(state);
