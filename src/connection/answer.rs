@@ -17,7 +17,7 @@ pub(crate) struct Outgoing<'a> {
 
 /// A response whose head has been read and whose body has not.
 pub(crate) struct Answer {
-    pub(crate) head: Box<ResponseHead>,
+    pub(crate) head: ResponseHead,
     pub(crate) exchange: Exchange,
     /// Whether the peer waited for the whole request. If it did not, what is left of the request
     /// stands in the way of the next one.

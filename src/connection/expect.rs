@@ -21,7 +21,7 @@ impl Connection {
         wait: Duration,
         exchange: &mut Exchange,
         patience: &Patience<'_>,
-    ) -> Result<Option<Box<ResponseHead>>, Error> {
+    ) -> Result<Option<ResponseHead>, Error> {
         let began = Instant::now();
         let flow = Flow::new(None, None, None);
         let limit = Deadline::after(began, Some(wait), Clock::Request);
@@ -43,7 +43,7 @@ impl Connection {
         &mut self,
         exchange: &mut Exchange,
         patience: &Patience<'_>,
-    ) -> Result<Option<Box<ResponseHead>>, Error> {
+    ) -> Result<Option<ResponseHead>, Error> {
         loop {
             match exchange.next_event(&mut self.buffer)? {
                 Event::Head(head) => return Ok(Some(head)),

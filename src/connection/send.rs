@@ -114,7 +114,7 @@ impl Connection {
         unwatched: &mut usize,
         exchange: &mut Exchange,
         patience: &Patience<'_>,
-    ) -> Result<Option<Box<ResponseHead>>, Unwritten> {
+    ) -> Result<Option<ResponseHead>, Unwritten> {
         loop {
             let began = Instant::now();
             let next = patience.flow.work(|| feed.next());
@@ -146,7 +146,7 @@ impl Connection {
         unwatched: &mut usize,
         exchange: &mut Exchange,
         patience: &Patience<'_>,
-    ) -> Result<Option<Box<ResponseHead>>, Unwritten> {
+    ) -> Result<Option<ResponseHead>, Unwritten> {
         let failed = |error: io::Error| {
             let closed = is_close(&error);
             let detail = "the request was not sent";
@@ -178,7 +178,7 @@ impl Connection {
         &mut self,
         exchange: &mut Exchange,
         patience: &Patience<'_>,
-    ) -> Result<Option<Box<ResponseHead>>, Unwritten> {
+    ) -> Result<Option<ResponseHead>, Unwritten> {
         let refused = |error: Error| Unwritten::Refused(error.during(Phase::Sending));
         let filled = match self.stream.look() {
             // Who waited for data behind the noise could wait for the answer, and send no more.
@@ -204,7 +204,7 @@ impl Connection {
         &mut self,
         exchange: &mut Exchange,
         patience: &Patience<'_>,
-    ) -> Result<Box<ResponseHead>, Error> {
+    ) -> Result<ResponseHead, Error> {
         loop {
             if let Some(head) = self.next_head(exchange)? {
                 return Ok(head);
@@ -216,7 +216,7 @@ impl Connection {
     }
 
     /// The head, if it has come; interim responses are passed over.
-    fn next_head(&mut self, exchange: &mut Exchange) -> Result<Option<Box<ResponseHead>>, Error> {
+    fn next_head(&mut self, exchange: &mut Exchange) -> Result<Option<ResponseHead>, Error> {
         loop {
             match exchange.next_event(&mut self.buffer)? {
                 Event::Head(head) => return Ok(Some(head)),
@@ -235,7 +235,7 @@ impl Connection {
 enum Written {
     Whole,
     /// The answer came before the end of it.
-    Answered(Box<ResponseHead>),
+    Answered(ResponseHead),
 }
 
 /// Why a request was not written.

@@ -20,7 +20,7 @@ use super::tls::TlsContext;
 use super::{Connection, Route};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Clock, Host, Received, Response, Timings};
+use crate::message::{Clock, Host, Received, Response, ResponseParts, Timings};
 use crate::observer::Watched;
 use crate::wire::{self, BodyLength, Buffer, Limits, RequestHead, RequestKind};
 
@@ -121,8 +121,8 @@ impl Connection {
         if patience.interrupt.is_raised() {
             return Err(Error::new(ErrorKind::Cancelled, "").during(Phase::Proxy));
         }
-        let head = *answer.head;
-        let response = Response {
+        let head = answer.head;
+        let response = Response(Box::new(ResponseParts {
             status: head.status,
             version: head.version,
             reason: head.reason,
@@ -136,7 +136,7 @@ impl Connection {
             received: Received::in_memory(&body),
             body,
             attempts: Vec::new(),
-        };
+        }));
         Err(refusal(proxy, &format!("a tunnel to {authority}"), response))
     }
 

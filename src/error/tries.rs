@@ -81,7 +81,7 @@ impl Error {
 pub(crate) fn attempts_of(result: Result<Response, Error>, wait: Duration) -> Vec<Attempt> {
     let mut attempts = match result {
         Ok(mut response) => {
-            let mut attempts = std::mem::take(&mut response.attempts);
+            let mut attempts = std::mem::take(&mut response.0.attempts);
             attempts.append(&mut response.into_status_error().into_attempts());
             attempts
         }
@@ -100,8 +100,8 @@ pub(crate) fn after_attempts(
 ) -> Result<Response, Error> {
     match result {
         Ok(mut response) => {
-            earlier.append(&mut response.attempts);
-            response.attempts = earlier;
+            earlier.append(&mut response.0.attempts);
+            response.0.attempts = earlier;
             Ok(response)
         }
         Err(error) => Err(error.after_attempts(earlier)),

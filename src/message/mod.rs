@@ -53,6 +53,7 @@ pub use self::receive::Receive;
 pub(crate) use self::receive::{ChunkFn, Destination, WriterSlot};
 pub(crate) use self::received::Received;
 pub use self::request::Request;
+pub(crate) use self::response::ResponseParts;
 pub use self::response::{Hop, Response, Version};
 pub use self::response_head::ResponseHead;
 #[cfg(any(fuzzing, fetchpool_internals))]

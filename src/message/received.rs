@@ -30,30 +30,30 @@ impl Response {
     /// of the rest.
     #[must_use]
     pub const fn body_len(&self) -> u64 {
-        self.received.len
+        self.0.received.len
     }
 
     /// The file that has the body, where it went to one: [`Receive::file`](super::Receive::file).
     #[must_use]
     pub fn saved_to(&self) -> Option<&Path> {
-        self.received.saved_to.as_deref()
+        self.0.received.saved_to.as_deref()
     }
 
     /// How many bytes of the file were there before, where an earlier download was gone on with:
     /// [`Receive::resumable_file`](super::Receive::resumable_file). The status is 206 then.
     #[must_use]
     pub const fn resumed_from(&self) -> Option<u64> {
-        self.received.resumed_from
+        self.0.received.resumed_from
     }
 
     /// Whether the body broke off, or was refused: then this is the response of an
     /// [`Error`](crate::Error), and has what arrived until then.
     #[must_use]
     pub const fn is_partial(&self) -> bool {
-        self.received.partial
+        self.0.received.partial
     }
 
     pub(crate) const fn was_handed_over(&self) -> bool {
-        self.received.handed_over
+        self.0.received.handed_over
     }
 }

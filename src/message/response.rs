@@ -27,7 +27,11 @@ use super::{Attempt, Headers, Link, Received, Timings, TlsInfo};
 /// # Ok::<(), fetchpool::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Response {
+pub struct Response(pub(crate) Box<ResponseParts>);
+
+/// What a response consists of. Boxed: it goes through many hands, and none of them looks at it.
+#[derive(Clone)]
+pub(crate) struct ResponseParts {
     pub(crate) status: u16,
     pub(crate) version: Version,
     pub(crate) reason: Cow<'static, str>,
@@ -48,45 +52,45 @@ impl Response {
     #[doc(alias = "status_code")]
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.status
+        self.0.status
     }
 
     /// The reason phrase as the server wrote it, often empty. It means nothing to HTTP.
     #[must_use]
     pub fn reason(&self) -> &str {
-        &self.reason
+        &self.0.reason
     }
 
     /// The version of HTTP that the server speaks.
     #[must_use]
     pub const fn version(&self) -> Version {
-        self.version
+        self.0.version
     }
 
     /// The header fields as they came, in order, duplicates kept. `Content-Encoding` and
     /// `Content-Length` describe the body as it was sent, not as [`bytes`](Self::bytes) has it.
     #[must_use]
     pub const fn headers(&self) -> &Headers {
-        &self.headers
+        &self.0.headers
     }
 
     /// The first value of a header field, the name in any letter case.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)
+        self.0.headers.get(name)
     }
 
     /// The URL that answered: behind every redirect, with the query parameters, without user
     /// information.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        &self.0.url
     }
 
     /// The redirects that were followed on the way, first to last.
     #[must_use]
     pub fn history(&self) -> &[Hop] {
-        &self.history
+        &self.0.history
     }
 
     /// Each try before the one that brought this response, in order: on a kept connection that had
@@ -95,33 +99,33 @@ impl Response {
     /// all; [`Error::attempts`](crate::Error::attempts) has those of a request that failed.
     #[must_use]
     pub fn attempts(&self) -> &[Attempt] {
-        &self.attempts
+        &self.0.attempts
     }
 
     /// From the start of the last hop to the end of the response's head, as `requests` measures
     /// it: connecting counts, receiving the body does not. [`timings`](Self::timings) has the rest.
     #[must_use]
     pub const fn elapsed(&self) -> Duration {
-        self.elapsed
+        self.0.elapsed
     }
 
     /// How long each phase took.
     #[must_use]
     pub const fn timings(&self) -> &Timings {
-        &self.timings
+        &self.0.timings
     }
 
     /// The address that answered.
     #[must_use]
     pub const fn peer_addr(&self) -> Option<SocketAddr> {
-        self.peer
+        self.0.peer
     }
 
     /// What TLS settled with the server that answered: version, cipher suite, its certificate.
     /// `None` over plain `http`.
     #[must_use]
     pub fn tls(&self) -> Option<&TlsInfo> {
-        self.tls.as_deref()
+        self.0.tls.as_deref()
     }
 
     /// The body, content codings undone; empty where it went elsewhere than to memory
@@ -129,13 +133,13 @@ impl Response {
     #[doc(alias = "content")]
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
-        &self.body
+        &self.0.body
     }
 
     /// The body, content codings undone, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
-        self.body
+        self.0.body
     }
 
     /// The body as text.
@@ -147,17 +151,17 @@ impl Response {
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         #[cfg(feature = "charset")]
-        if let Some(text) = super::charset::decode(self.header("content-type"), &self.body) {
+        if let Some(text) = super::charset::decode(self.header("content-type"), &self.0.body) {
             return text;
         }
         const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-        String::from_utf8_lossy(self.body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.body))
+        String::from_utf8_lossy(self.0.body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(&self.0.body))
     }
 
     /// Whether the status is below 400.
     #[must_use]
     pub const fn ok(&self) -> bool {
-        self.status < 400
+        self.0.status < 400
     }
 
     /// The cookies that this response set, as names and values. Which of them a session keeps, and
@@ -166,7 +170,7 @@ impl Response {
         fn trimmed<'a>((name, value): (&'a str, &'a str)) -> (&'a str, &'a str) {
             (name.trim_matches([' ', '\t']), value.trim_matches([' ', '\t']))
         }
-        let pairs = self.headers.get_all("set-cookie").filter_map(|line| line.split(';').next());
+        let pairs = self.0.headers.get_all("set-cookie").filter_map(|line| line.split(';').next());
         let pairs = pairs.filter_map(|pair| pair.split_once('=')).map(trimmed);
         pairs.filter(|(name, _)| !name.is_empty())
     }
@@ -175,7 +179,7 @@ impl Response {
     /// is malformed is left out.
     #[must_use]
     pub fn links(&self) -> Vec<Link> {
-        self.headers.get_all("link").flat_map(|value| links::parse(value, &self.url)).collect()
+        self.0.headers.get_all("link").flat_map(|value| links::parse(value, &self.0.url)).collect()
     }
 
     /// The first link with that relation: `response.link("next")`.
@@ -189,10 +193,10 @@ impl fmt::Debug for Response {
     /// Status, URL and sizes; neither the body nor credentials.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Response")
-            .field("status", &self.status)
-            .field("url", &self.url)
-            .field("headers", &self.headers)
-            .field("body_bytes", &self.body.len())
+            .field("status", &self.0.status)
+            .field("url", &self.0.url)
+            .field("headers", &self.0.headers)
+            .field("body_bytes", &self.0.body.len())
             .finish_non_exhaustive()
     }
 }

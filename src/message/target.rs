@@ -6,18 +6,37 @@
 
 use std::fmt;
 use std::net::IpAddr;
+#[cfg(feature = "cookies")]
+use std::sync::OnceLock;
 
 use url::{Position, Url};
 
 use super::Request;
 
-/// A parsed `http` or `https` URL. The user information is kept beside it, so that printing a
-/// target can never show it.
-#[derive(Clone, PartialEq, Eq)]
+/// A parsed `http` or `https` URL, as it is printed, and where its parts stand in that. The user
+/// information is kept beside it, so that printing a target can never show it.
+#[derive(Clone)]
 pub(crate) struct Target {
-    /// Has a host, a scheme of ours, and no user information.
-    url: Url,
+    text: String,
+    parts: Parts,
     userinfo: Option<(Vec<u8>, Vec<u8>)>,
+    #[cfg(feature = "cookies")]
+    url: OnceLock<Option<Url>>,
+}
+
+/// Where the parts of a URL stand. Copied to whatever lies within the same origin.
+#[derive(Clone, Copy)]
+struct Parts {
+    https: bool,
+    /// The host begins behind the scheme, and ends here.
+    host_end: usize,
+    /// Its address, if it is one.
+    ip: Option<IpAddr>,
+    /// The port, if it is written.
+    port: Option<u16>,
+    path: usize,
+    /// Path and query end here, where the fragment begins.
+    end: usize,
 }
 
 /// What a connection is opened to and credentials are bound to: scheme, host and port.
@@ -55,10 +74,11 @@ impl Target {
         if let Some(found) = location.chars().find(|c| c.is_control()) {
             return Err(InvalidUrl(format!("holds the control character {found:?}")));
         }
-        let mut url =
-            self.url.join(location).map_err(|error| InvalidUrl::because(error, location))?;
+        let because = |error| InvalidUrl::because(error, location);
+        let own = Url::parse(&self.text).map_err(because)?;
+        let mut url = own.join(location).map_err(because)?;
         if url.fragment().is_none() {
-            url.set_fragment(self.url.fragment());
+            url.set_fragment(own.fragment());
         }
         let mut joined = Self::from_url(url)?;
         joined.userinfo = self.userinfo.clone().filter(|_| joined.same_origin(self));
@@ -81,43 +101,85 @@ impl Target {
         // These fail only for URLs that cannot have a host, and this one has one.
         let _ = url.set_username("");
         let _ = url.set_password(None);
-        Ok(Self { url, userinfo })
+        let parts = Parts {
+            https: url.scheme() == "https",
+            host_end: url[..Position::AfterHost].len(),
+            ip: match url.host() {
+                Some(url::Host::Ipv4(ip)) => Some(IpAddr::V4(ip)),
+                Some(url::Host::Ipv6(ip)) => Some(IpAddr::V6(ip)),
+                Some(url::Host::Domain(_)) | None => None,
+            },
+            port: url.port(),
+            path: url[..Position::BeforePath].len(),
+            end: url[..Position::AfterQuery].len(),
+        };
+        Ok(Self::new(url.into(), parts, userinfo))
+    }
+
+    const fn new(text: String, parts: Parts, userinfo: Option<(Vec<u8>, Vec<u8>)>) -> Self {
+        Self {
+            text,
+            parts,
+            userinfo,
+            #[cfg(feature = "cookies")]
+            url: OnceLock::new(),
+        }
     }
 
     /// The root of this URL's origin.
-    pub(super) fn root(&self) -> Option<Self> {
-        Some(Self { url: self.url.join("/").ok()?, userinfo: None })
+    pub(super) fn root(&self) -> Self {
+        let text = format!("{}/", self.part(0, self.parts.path));
+        let parts = Parts { end: text.len(), ..self.parts };
+        Self::new(text, parts, None)
     }
 
     /// An absolute URL, if it begins with this one's scheme, host and port as they are printed, and
-    /// what follows cannot be anything but a path and a query: no second slash or backslash, which
-    /// could begin a host, and nothing that the parser drops or turns into something else first.
+    /// what follows is a path and a query that are printed as they stand: there is nothing in them
+    /// that the parser would drop, encode or resolve, or that could begin a host.
     pub(super) fn plainly_within(&self, text: &str) -> Option<Self> {
-        let rest = text.strip_prefix(&self.url[..Position::BeforePath])?;
-        let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'\\' | b'#');
-        let is_path = rest.starts_with('/') && !rest.starts_with("//");
-        (is_path && rest.bytes().all(is_plain))
-            .then(|| self.url.join(rest).ok())
-            .flatten()
-            .map(|url| Self { url, userinfo: None })
+        let rest = text.strip_prefix(self.part(0, self.parts.path))?;
+        let mut before = b' ';
+        let mut is_plain = rest.starts_with('/');
+        for byte in rest.bytes() {
+            let is_dot_segment = byte == b'.' && before == b'/';
+            is_plain &= is_unchanged(byte) && !is_dot_segment;
+            before = byte;
+        }
+        let parts = Parts { end: text.len(), ..self.parts };
+        is_plain.then(|| Self::new(text.to_owned(), parts, None))
     }
 
     /// Adds the pairs behind the URL's own query, as a form would (`application/x-www-form-urlencoded`).
     pub(crate) fn add_params<'a>(&mut self, params: impl IntoIterator<Item = (&'a str, &'a str)>) {
         let mut params = params.into_iter().peekable();
-        if params.peek().is_some() {
-            self.url.query_pairs_mut().extend_pairs(params);
+        if params.peek().is_none() {
+            return;
+        }
+        // It was printed by that parser.
+        if let Ok(mut url) = Url::parse(&self.text) {
+            url.query_pairs_mut().extend_pairs(params);
+            let parts = Parts { end: url[..Position::AfterQuery].len(), ..self.parts };
+            *self = Self::new(url.into(), parts, self.userinfo.take());
         }
     }
 
     /// The parsed URL itself, for `cookie_store`, which speaks of URLs in these terms.
     #[cfg(feature = "cookies")]
-    pub(crate) const fn url(&self) -> &Url {
-        &self.url
+    pub(crate) fn url(&self) -> Option<&Url> {
+        self.url.get_or_init(|| Url::parse(&self.text).ok()).as_ref()
     }
 
-    pub(crate) fn is_https(&self) -> bool {
-        self.url.scheme() == "https"
+    fn part(&self, from: usize, to: usize) -> &str {
+        // They were measured in this very text; the default is never reached.
+        self.text.get(from..to).unwrap_or_default()
+    }
+
+    const fn scheme_len(&self) -> usize {
+        if self.parts.https { "https://".len() } else { "http://".len() }
+    }
+
+    pub(crate) const fn is_https(&self) -> bool {
+        self.parts.https
     }
 
     /// The user and password that stood in the URL, percent-decoded: bytes, in whatever charset the
@@ -127,32 +189,26 @@ impl Target {
     }
 
     pub(crate) fn port(&self) -> u16 {
-        // `http` and `https` both have a default, so there always is one.
-        self.url.port_or_known_default().unwrap_or_default()
+        self.parts.port.unwrap_or(if self.parts.https { 443 } else { 80 })
     }
 
     /// The port that stands in the URL, unless it is the scheme's own.
-    pub(crate) fn explicit_port(&self) -> Option<u16> {
-        self.url.port()
+    pub(crate) const fn explicit_port(&self) -> Option<u16> {
+        self.parts.port
     }
 
     /// The host as it stands in the URL: lower case, ASCII, an IPv6 address in brackets.
     pub(crate) fn host_str(&self) -> &str {
-        self.url.host_str().unwrap_or_default()
+        self.part(self.scheme_len(), self.parts.host_end)
     }
 
     pub(crate) fn host(&self) -> Host<'_> {
-        match self.url.host() {
-            Some(url::Host::Ipv4(ip)) => Host::Ip(IpAddr::V4(ip)),
-            Some(url::Host::Ipv6(ip)) => Host::Ip(IpAddr::V6(ip)),
-            Some(url::Host::Domain(name)) => Host::Name(name),
-            None => Host::Name(""),
-        }
+        self.parts.ip.map_or_else(|| Host::Name(self.host_str()), Host::Ip)
     }
 
     /// The value of the `Host` field (RFC 9112 §3.2): without the port if it is the scheme's own.
     pub(crate) fn authority(&self) -> &str {
-        &self.url[Position::BeforeHost..Position::AfterPort]
+        self.part(self.scheme_len(), self.parts.path)
     }
 
     /// Host and port, also where that is the scheme's own: the request target of a CONNECT
@@ -164,12 +220,12 @@ impl Target {
     /// The request target in absolute form (RFC 9112 §3.2.2), for a proxy: no fragment, and no user
     /// information.
     pub(crate) fn absolute(&self) -> &str {
-        &self.url[..Position::AfterQuery]
+        self.part(0, self.parts.end)
     }
 
     /// The request target in origin form (RFC 9112 §3.2.1): path and query, no fragment.
     pub(crate) fn path_and_query(&self) -> &str {
-        &self.url[Position::BeforePath..Position::AfterQuery]
+        self.part(self.parts.path, self.parts.end)
     }
 
     pub(crate) fn origin(&self) -> Origin {
@@ -185,9 +241,29 @@ impl Target {
 
     /// The URL's text, without user information.
     pub(crate) fn as_str(&self) -> &str {
-        self.url.as_str()
+        &self.text
+    }
+
+    /// The same, taken out.
+    pub(crate) fn into_text(self) -> String {
+        self.text
     }
 }
+
+/// Whether the parser leaves the byte as it is, in a path and in a query, where it means nothing but
+/// itself: none that is percent-encoded in one of them, and neither `%`, which may stand for a dot,
+/// nor `#`.
+fn is_unchanged(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&()*+,;=:@/?".contains(&byte)
+}
+
+impl PartialEq for Target {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text && self.userinfo == other.userinfo
+    }
+}
+
+impl Eq for Target {}
 
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -302,120 +378,5 @@ fn hex(digit: u8) -> Option<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn target(text: &str) -> Target {
-        Target::parse(text).unwrap()
-    }
-
-    #[test]
-    fn host_field_and_request_target_come_from_the_one_parse() {
-        for (text, authority, path) in [
-            ("http://Example.COM", "example.com", "/"),
-            ("http://example.com:80/a?b#c", "example.com", "/a?b"),
-            ("https://example.com:80/", "example.com:80", "/"),
-            ("http://[::1]:8080/x y?q=ü", "[::1]:8080", "/x%20y?q=%C3%BC"),
-            ("http://user:pw@h/..//a/../b", "h", "//b"),
-            ("http://good.example\\@evil.example/", "good.example", "/@evil.example/"),
-            ("http://bücher.example/", "xn--bcher-kva.example", "/"),
-            ("http://0x7f.1/", "127.0.0.1", "/"),
-        ] {
-            let target = target(text);
-            assert_eq!((target.authority(), target.path_and_query()), (authority, path), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_a_proxy_is_told_has_neither_fragment_nor_user_information_and_always_a_port() {
-        for (text, absolute, authority) in [
-            ("http://u:p@H/a?b#c", "http://h/a?b", "h:80"),
-            ("https://h", "https://h/", "h:443"),
-            ("http://[::1]:81/?#", "http://[::1]:81/?", "[::1]:81"),
-        ] {
-            let target = target(text);
-            assert_eq!(target.absolute(), absolute);
-            assert_eq!(target.host_and_port(), authority);
-        }
-    }
-
-    #[test]
-    fn a_url_that_cannot_be_sent_is_refused() {
-        for text in [
-            "",
-            " ",
-            "example.com/x",
-            "/x",
-            "http://",
-            "http:///",
-            "ftp://h/",
-            "file:///etc/passwd",
-            "javascript:alert(1)",
-            "http://h:99999/",
-            "http://a b/",
-            "http://[::1%25eth0]/",
-            "http://h/\r\nX: y",
-            "http://h/a\tb",
-            "http://h\0/",
-            "http://a%2Fb/",
-            "http://a%00b/",
-        ] {
-            assert!(Target::parse(text).is_err(), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn params_follow_the_urls_own_query() {
-        let mut target = target("http://h/p?a=1#frag");
-        target.add_params([("b c", "d&e"), ("é", "")]);
-        assert_eq!(target.path_and_query(), "/p?a=1&b+c=d%26e&%C3%A9=");
-        let mut plain = self::target("http://h/p");
-        plain.add_params([]);
-        assert_eq!(plain.path_and_query(), "/p");
-    }
-
-    #[test]
-    fn user_information_is_taken_out_and_decoded() {
-        let target = target("http://us%40er:p%3Aw%zz%FF@h/");
-        assert_eq!(target.userinfo(), Some((&b"us@er"[..], &b"p:w%zz\xff"[..])));
-        assert_eq!(target.as_str(), "http://h/");
-        assert!(!format!("{target:?}").contains("us"));
-    }
-
-    #[test]
-    fn a_location_is_resolved_keeps_the_fragment_and_loses_user_information() {
-        let from = target("http://a/b/c?d#f");
-        for (location, to) in [
-            ("e", "http://a/b/e#f"),
-            ("/e?x", "http://a/e?x#f"),
-            ("//other:81/", "http://other:81/#f"),
-            ("https://a/#g", "https://a/#g"),
-            ("", "http://a/b/c?d#f"),
-            ("http://u:p@a/", "http://a/#f"),
-        ] {
-            let joined = from.join(location).unwrap();
-            assert_eq!((joined.as_str(), joined.userinfo()), (to, None), "{location}");
-        }
-        let from = target("http://u:p@a/");
-        let own = Some((&b"u"[..], &b"p"[..]));
-        assert_eq!(from.join("/b").unwrap().userinfo(), own);
-        assert_eq!(from.join("http://x:y@a/b").unwrap().userinfo(), own);
-        assert_eq!(from.join("http://u:p@b/").unwrap().userinfo(), None);
-        for location in ["ftp://a/", "file:///etc/passwd", "data:,x", "http://", "\r\nx"] {
-            assert!(from.join(location).is_err(), "{location}");
-        }
-    }
-
-    #[test]
-    fn a_url_is_shown_without_what_may_be_a_password() {
-        for text in [
-            "http://user:hunter2@h/",
-            "http://user:hun/ter2hunter2@h:bad/",
-            "ftp://user:hunter2@h/",
-            "user:hunter2@h",
-        ] {
-            assert!(!redact(text).contains("hunter2"), "{}", redact(text));
-        }
-        assert_eq!(redact("no\x1b[31mscheme"), "no\\u{1b}[31mscheme");
-    }
-}
+#[path = "target_tests.rs"]
+mod tests;

@@ -7,7 +7,7 @@ use super::target::{InvalidUrl, Target};
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
     /// The root of the origin of the last one.
-    root: Option<Target>,
+    root: Option<Box<Target>>,
 }
 
 impl Targets {
@@ -18,7 +18,7 @@ impl Targets {
         }
         let target = Target::parse(text)?;
         if self.root.as_ref().is_none_or(|root| !root.same_origin(&target)) {
-            self.root = target.root();
+            self.root = Some(Box::new(target.root()));
         }
         Ok(target)
     }

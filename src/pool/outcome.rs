@@ -14,7 +14,6 @@ use crate::message::{Request, Response, Timings};
 #[derive(Debug)]
 #[must_use]
 #[expect(clippy::exhaustive_enums, reason = "a job has a response or it has none")]
-#[expect(clippy::large_enum_variant, reason = "a box more for every response costs more")]
 pub enum Outcome {
     /// The server answered, with whatever status.
     Response(ThreadResponse),
@@ -25,23 +24,28 @@ pub enum Outcome {
 /// What workers send to the views: an outcome, or `None`, which says to look again whether this is
 /// the end.
 ///
-/// Boxed: a channel takes memory for 31 messages at a time, in the allocator's arena of whichever
-/// worker comes to it, and some 18 KiB here and there is what let the peak grow with the jobs.
-pub(super) type Message = Option<Box<Outcome>>;
+/// Small: a channel takes memory for 31 messages at a time, in the allocator's arena of whichever
+/// worker comes to it, and some 18 KiB here and there let the peak grow with the jobs.
+pub(super) type Message = Option<Outcome>;
 
 impl Outcome {
-    /// The outcome of a job; its request is taken out of it, or copied while a worker that cannot
-    /// be woken still holds it.
+    /// The outcome of a job. A worker that cannot be woken may still hold its request.
     pub(super) fn of(job: Box<Job>, result: Result<Response, Error>) -> Self {
-        let result = after_attempts(result, job.attempts);
-        let request = Arc::unwrap_or_clone(job.request);
-        let Some(delivery) = job.delivery else { return Self::new(job.index, request, result) };
-        let mut outcome = Self::new(job.index, delivery.restore(request), result);
+        let Job { index, request, attempts, delivery, .. } = *job;
+        let result = after_attempts(result, attempts);
+        let Some(delivery) = delivery else { return Self::new(index, request, result) };
+        let request = delivery.restore(Arc::unwrap_or_clone(request));
+        let mut outcome = Self::new(index, request, result);
         *outcome.delivery_mut() = Some(delivery);
         outcome
     }
 
-    pub(super) fn new(index: u64, request: Request, result: Result<Response, Error>) -> Self {
+    pub(super) fn new(
+        index: u64,
+        request: impl Into<Arc<Request>>,
+        result: Result<Response, Error>,
+    ) -> Self {
+        let request = request.into();
         match result {
             Ok(response) => {
                 Self::Response(ThreadResponse { index, request, response, delivery: None })
@@ -62,7 +66,7 @@ impl Outcome {
     }
 
     /// The request that this is the outcome of.
-    pub const fn request(&self) -> &Request {
+    pub fn request(&self) -> &Request {
         match self {
             Self::Response(response) => &response.request,
             Self::Exception(exception) => &exception.request,
@@ -154,7 +158,7 @@ impl Outcome {
 #[must_use]
 pub struct ThreadResponse {
     index: u64,
-    request: Request,
+    request: Arc<Request>,
     response: Response,
     delivery: Option<Delivery>,
 }
@@ -167,7 +171,7 @@ impl ThreadResponse {
     }
 
     /// The request that was answered.
-    pub const fn request(&self) -> &Request {
+    pub fn request(&self) -> &Request {
         &self.request
     }
 
@@ -197,7 +201,7 @@ impl ThreadResponse {
 
     /// Both.
     pub fn into_parts(self) -> (Request, Response) {
-        (self.request, self.response)
+        (Arc::unwrap_or_clone(self.request), self.response)
     }
 }
 
@@ -226,7 +230,7 @@ impl fmt::Debug for ThreadResponse {
 #[must_use]
 pub struct ThreadException {
     index: u64,
-    request: Request,
+    request: Arc<Request>,
     error: Error,
     delivery: Option<Delivery>,
 }
@@ -239,7 +243,7 @@ impl ThreadException {
     }
 
     /// The request that failed.
-    pub const fn request(&self) -> &Request {
+    pub fn request(&self) -> &Request {
         &self.request
     }
 
@@ -270,7 +274,7 @@ impl ThreadException {
 
     /// Both.
     pub fn into_parts(self) -> (Request, Error) {
-        (self.request, self.error)
+        (Arc::unwrap_or_clone(self.request), self.error)
     }
 }
 
@@ -306,12 +310,12 @@ impl std::error::Error for ThreadException {
 
 impl From<ThreadException> for Request {
     fn from(exception: ThreadException) -> Self {
-        exception.request
+        Arc::unwrap_or_clone(exception.request)
     }
 }
 
 impl From<&ThreadException> for Request {
     fn from(exception: &ThreadException) -> Self {
-        exception.request.clone()
+        exception.request().clone()
     }
 }

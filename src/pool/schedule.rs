@@ -65,7 +65,6 @@ pub(super) struct Schedule {
 }
 
 /// What a worker that comes here is to do.
-#[expect(clippy::large_enum_variant, reason = "lives for a moment, on the stack")]
 pub(super) enum Next {
     /// Run this job.
     Job(Taken),
@@ -345,7 +344,7 @@ impl Schedule {
         drop(state);
         // Fails only when the pool is dropped: then nobody is left to tell, and what comes back is
         // dropped here, with what the caller attached to it.
-        let _ = catch(|| self.outcomes.send(Some(Box::new(outcome))).is_err());
+        let _ = catch(|| self.outcomes.send(Some(outcome)).is_err());
         if ended {
             self.tell_end(total);
         }

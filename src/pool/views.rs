@@ -31,8 +31,8 @@ struct State {
     /// Somebody is waiting in the queue, without the lock.
     reading: bool,
     /// What was met by a view that did not want it, numbered as it came.
-    responses: VecDeque<(u64, Box<Outcome>)>,
-    exceptions: VecDeque<(u64, Box<Outcome>)>,
+    responses: VecDeque<(u64, Outcome)>,
+    exceptions: VecDeque<(u64, Outcome)>,
     met: u64,
     waiting: usize,
 }
@@ -44,7 +44,7 @@ struct Queue {
     /// How many came since it was last waited for one.
     at_once: usize,
     /// Outcomes that came before their turn; `None` where they are given as they come.
-    early: Option<BTreeMap<u64, Box<Outcome>>>,
+    early: Option<BTreeMap<u64, Outcome>>,
     next: u64,
 }
 
@@ -71,7 +71,7 @@ impl Want {
 
 /// What came of looking into the queue.
 enum Received {
-    Outcome(Box<Outcome>),
+    Outcome(Outcome),
     /// Somebody else looked: there may be something aside now.
     Elsewhere,
     End,
@@ -114,7 +114,7 @@ impl Views {
         Ok(self.take(want, until)?.map(hand_out))
     }
 
-    fn take(&self, want: Want, until: Option<Instant>) -> Result<Option<Box<Outcome>>, TimedOut> {
+    fn take(&self, want: Want, until: Option<Instant>) -> Result<Option<Outcome>, TimedOut> {
         let mut state = self.lock();
         loop {
             if let Some(outcome) = state.take(want) {
@@ -194,9 +194,9 @@ impl Views {
 }
 
 /// Gives an outcome to the caller. Without the lock: a queue engine may be told of it.
-fn hand_out(mut outcome: Box<Outcome>) -> Outcome {
+fn hand_out(mut outcome: Outcome) -> Outcome {
     outcome.hand_out();
-    *outcome
+    outcome
 }
 
 impl Queue {
@@ -290,13 +290,13 @@ impl Queue {
 const NAP: Duration = Duration::from_micros(200);
 
 impl State {
-    fn take(&mut self, want: Want) -> Option<Box<Outcome>> {
+    fn take(&mut self, want: Want) -> Option<Outcome> {
         let from = match want {
             Want::Responses => &mut self.responses,
             Want::Exceptions => &mut self.exceptions,
             Want::Nothing => return None,
             Want::All => {
-                let first = |queue: &VecDeque<(u64, Box<Outcome>)>| {
+                let first = |queue: &VecDeque<(u64, Outcome)>| {
                     queue.front().map_or(u64::MAX, |(number, _)| *number)
                 };
                 if first(&self.responses) <= first(&self.exceptions) {
@@ -309,7 +309,7 @@ impl State {
         from.pop_front().map(|(_, outcome)| outcome)
     }
 
-    fn set_aside(&mut self, outcome: Box<Outcome>) {
+    fn set_aside(&mut self, outcome: Outcome) {
         let aside = if outcome.is_response() { &mut self.responses } else { &mut self.exceptions };
         aside.push_back((self.met, outcome));
         self.met = self.met.saturating_add(1);

@@ -122,7 +122,7 @@ impl<'a> Worker<'a> {
             None => {
                 let result = match result {
                     Ok(mut response) => {
-                        response.timings.queued = queued;
+                        response.0.timings.queued = queued;
                         Ok(response)
                     }
                     Err(mut error) => {

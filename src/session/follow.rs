@@ -9,13 +9,13 @@ use super::call::{Call, Course};
 use super::redirect::{Step, next_step};
 #[cfg(feature = "cookies")]
 use super::route::is_refusal;
-use super::route::unless_refused;
+use super::route::{refused, unless_refused};
 use super::trail::Trail;
 use super::upload::goes_along;
 use crate::connection::{Answer, Connection, Deadline, Flow, Patience};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
-use crate::message::{Clock, Hop, Request, Response, Target, Timings, redact};
+use crate::message::{Clock, Hop, Request, Response, ResponseParts, Target, Timings, redact};
 use crate::observer::{Observed, Watched};
 use crate::wire::Verdict;
 
@@ -99,13 +99,14 @@ impl Session {
                     if result.is_ok() {
                         self.settle(connection, &answer, &step.target);
                     }
-                    let head = *answer.head;
-                    let response = Response {
+                    let head = answer.head;
+                    let refused = refused(head.status, proxy.as_ref(), &step.target);
+                    let response = Response(Box::new(ResponseParts {
                         status: head.status,
                         version: head.version,
                         reason: head.reason,
                         headers: head.headers,
-                        url: step.target.as_str().to_owned(),
+                        url: step.target.into_text(),
                         history: std::mem::take(&mut trail.history),
                         elapsed,
                         timings: trail.timings,
@@ -114,9 +115,9 @@ impl Session {
                         body: taken.bytes,
                         received: taken.received,
                         attempts: Vec::new(),
-                    };
+                    }));
                     return match result {
-                        Ok(()) => unless_refused(response, proxy.as_ref(), &step.target),
+                        Ok(()) => unless_refused(response, proxy.as_ref(), refused.as_deref()),
                         Err(error) => Err(error.at(response.url()).with_response(response)),
                     };
                 }
@@ -130,7 +131,7 @@ impl Session {
                 observer.redirect(job, answer.head.status, &redact(next.target.as_str()));
             });
             self.discard(connection, &mut answer, &step.target, &patience, &mut trail.timings);
-            let (head, url) = (*answer.head, step.target.as_str().to_owned());
+            let (head, url) = (answer.head, step.target.as_str().to_owned());
             trail.history.push(Hop { status: head.status, url, headers: head.headers });
             step = next;
         }

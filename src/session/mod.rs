@@ -166,7 +166,7 @@ impl Session {
         });
         match result {
             Ok(mut response) => {
-                response.attempts = trail.into_attempts();
+                response.0.attempts = trail.into_attempts();
                 Ok(response)
             }
             Err(error) => Err(trail.close(error.at(request.url()))),

@@ -133,14 +133,14 @@ fn is_before_sending(error: &Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Body, Headers, Received, Timings, Version};
+    use crate::message::{Body, Headers, Received, ResponseParts, Timings, Version};
 
     fn response(status: u16, retry_after: Option<&str>) -> Result<Response, Error> {
         let mut headers = Headers::new();
         if let Some(value) = retry_after {
             headers.append("Retry-After", value).unwrap();
         }
-        Ok(Response {
+        Ok(Response(Box::new(ResponseParts {
             status,
             version: Version::Http11,
             reason: "".into(),
@@ -154,7 +154,7 @@ mod tests {
             body: Vec::new(),
             received: Received::default(),
             attempts: Vec::new(),
-        })
+        })))
     }
 
     fn status_error(kind: ErrorKind, status: u16) -> Result<Response, Error> {
@@ -365,7 +365,7 @@ mod tests {
         let (policy, get) = (RetryPolicy::new(1), Request::get("u"));
         let answered = |connect| {
             let mut response = response(503, None).unwrap();
-            response.timings.connect = connect;
+            response.0.timings.connect = connect;
             Ok(response)
         };
         let closed = |kind, phase, connect| {

@@ -49,17 +49,22 @@ pub(super) fn is_refusal(status: u16, proxy: Option<&Proxy>, target: &Target) ->
     status == 407 && proxy.is_some_and(|proxy| proxy.forwards(target))
 }
 
+/// What host and port a proxy was asked for, if the response is such a refusal.
+pub(super) fn refused(status: u16, proxy: Option<&Proxy>, target: &Target) -> Option<String> {
+    is_refusal(status, proxy, target).then(|| target.host_and_port())
+}
+
 /// The response, unless it is such a refusal.
 pub(super) fn unless_refused(
     response: Response,
     proxy: Option<&Proxy>,
-    target: &Target,
+    refused: Option<&str>,
 ) -> Result<Response, Error> {
-    match proxy {
-        Some(proxy) if is_refusal(response.status(), Some(proxy), target) => {
-            let what = format!("the request for {}", target.host_and_port());
-            Err(refusal(proxy, &what, response).at(target.as_str()))
+    match proxy.zip(refused) {
+        Some((proxy, host)) => {
+            let url = response.url().to_owned();
+            Err(refusal(proxy, &format!("the request for {host}"), response).at(&url))
         }
-        _ => Ok(response),
+        None => Ok(response),
     }
 }

@@ -1,7 +1,5 @@
 //! One request and its response.
 
-use alloc::boxed::Box;
-
 use super::buffer::Buffer;
 use super::chunked::{Chunked, Step};
 use super::error::{Missing, WireError};
@@ -32,7 +30,7 @@ pub(crate) enum Event {
     NeedInput,
     /// An interim (1xx) response, passed over.
     Interim(u16),
-    Head(Box<ResponseHead>),
+    Head(ResponseHead),
     /// So many bytes in front of the buffer are body, at least one. They must be taken out before
     /// the next call.
     Data(usize),
@@ -169,7 +167,7 @@ impl Exchange {
         }
         let has_body = !matches!(self.body, Body::None);
         self.stage = self.stage.after(Seen::Final { has_body })?;
-        Ok(Event::Head(Box::new(head)))
+        Ok(Event::Head(head))
     }
 
     fn next_data(&mut self, buffer: &mut Buffer) -> Result<Event, WireError> {

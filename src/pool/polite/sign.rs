@@ -98,7 +98,7 @@ fn leads_away(from: &str, to: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{Headers, Hop, Received, Timings, Version};
+    use crate::message::{Headers, Hop, Received, ResponseParts, Timings, Version};
 
     fn response(status: u16, retry_after: Option<&str>, urls: &[&str]) -> Response {
         let mut headers = Headers::new();
@@ -107,7 +107,7 @@ mod tests {
         }
         let (url, before) = urls.split_last().unwrap();
         let hop = |url: &&str| Hop { status: 302, url: (*url).into(), headers: Headers::new() };
-        Response {
+        Response(Box::new(ResponseParts {
             status,
             version: Version::Http11,
             reason: "".into(),
@@ -121,7 +121,7 @@ mod tests {
             tls: None,
             body: Vec::new(),
             received: Received::default(),
-        }
+        }))
     }
 
     fn sign(result: Result<Response, Error>) -> Sign {
@@ -224,7 +224,7 @@ mod tests {
             let found = response(503, Some("9"), &urls);
             assert_eq!(sign(Ok(found.clone())), expected(slow(9)), "{urls:?}");
             let error = Error::new(ErrorKind::Timeout, "").at(urls[1]);
-            let error = error.with_trail(Vec::new(), found.history);
+            let error = error.with_trail(Vec::new(), found.0.history);
             assert_eq!(sign(Err(error)), expected(Sign::Failed), "{urls:?}");
         }
     }

@@ -56,9 +56,10 @@ impl Parts<'_> {
         if let Some(domain) = self.domain {
             raw.set_domain(domain.to_owned());
         }
-        let mut cookie = cookie_store::Cookie::try_from_raw_cookie(&raw, from.url())
+        let url = from.url().ok_or(Refusal::OtherDomain)?;
+        let mut cookie = cookie_store::Cookie::try_from_raw_cookie(&raw, url)
             .map_err(|_| Refusal::OtherDomain)?;
-        cookie.path = CookiePath::new(self.path.unwrap_or(""), from.url());
+        cookie.path = CookiePath::new(self.path.unwrap_or(""), url);
         if !has_domain(&cookie.domain, from, suffixes)? {
             // Not as the crate writes it: some IPv6 addresses have two spellings.
             cookie.domain = CookieDomain::HostOnly(from.host_str().to_owned());
@@ -126,7 +127,8 @@ impl Entry {
     /// Whether it is sent to this URL. The crate takes loopback over http for secure; here only
     /// https is.
     pub(super) fn goes_to(&self, target: &Target) -> bool {
-        (!self.is_secure() || target.is_https()) && self.cookie.matches(target.url())
+        (!self.is_secure() || target.is_https())
+            && target.url().is_some_and(|url| self.cookie.matches(url))
     }
 
     /// Whether the two cannot both be kept: the newer one replaces the other.
