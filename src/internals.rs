@@ -166,15 +166,39 @@ impl Reader {
 /// The head of a request, if all of it may be sent.
 #[must_use]
 pub fn encode_head(
-    [method, target, host]: [&str; 3],
+    parts: [&str; 3],
     content_length: Option<usize>,
     close: bool,
     fields: &[(&str, &str)],
 ) -> Option<Vec<u8>> {
-    let body = content_length.map_or(BodyLength::None, |length| BodyLength::Known(length as u64));
-    let head = wire::RequestHead { method, target, host, body, expects_continue: false, close };
-    let mut out = Vec::new();
-    wire::encode(&mut out, &head, fields.iter().copied()).ok().map(|()| out)
+    let mut writer = Writer::default();
+    writer.write(parts, content_length, close, fields)?;
+    Some(writer.out)
+}
+
+/// The room for a request's head, which keeps its memory from one to the next, as that of a
+/// connection does. For the benches.
+#[derive(Debug, Default)]
+pub struct Writer {
+    out: Vec<u8>,
+}
+
+impl Writer {
+    /// Writes a head, if all of it may be sent.
+    pub fn write(
+        &mut self,
+        [method, target, host]: [&str; 3],
+        content_length: Option<usize>,
+        close: bool,
+        fields: &[(&str, &str)],
+    ) -> Option<&[u8]> {
+        let body =
+            content_length.map_or(BodyLength::None, |length| BodyLength::Known(length as u64));
+        let head = wire::RequestHead { method, target, host, body, expects_continue: false, close };
+        self.out.clear();
+        wire::encode(&mut self.out, &head, fields.iter().copied()).ok()?;
+        Some(&self.out)
+    }
 }
 
 /// The bytes as the body of a request in chunks of at most this size.
