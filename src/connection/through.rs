@@ -134,7 +134,7 @@ impl Connection {
             peer,
             tls: None,
             received: Received::in_memory(&body),
-            body,
+            body: body.into(),
             attempts: Vec::new(),
         }));
         Err(refusal(proxy, &format!("a tunnel to {authority}"), response))

@@ -1,33 +1,33 @@
 //! Memory of bodies that were read, to be used again.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// A shelf for the memory of bodies that were read, so that the next ones need none that is new.
 ///
 /// New memory is dear for large bodies: the system hands it out page by page, each one zeroed, which
-/// takes longer than the bytes take to come. A program that gives bodies back when it is done with
-/// them pays that once. Clones are the same shelf: put one into
-/// [`SessionConfig::buffers`](crate::SessionConfig::buffers) and keep one to
-/// [give back](Self::give_back) to.
+/// takes longer than the bytes take to come. So the memory of a body comes back here when its
+/// [`Response`](crate::Response) is dropped, as long as the session or a clone of this is there; what was
+/// taken out of it ([`into_bytes`](crate::Response::into_bytes)) can be [given back](Self::give_back).
 ///
-/// It holds at most so many buffers and bytes; beyond that the smallest go. Of what a buffer held
-/// nothing is seen again: a body ends where its own bytes end.
+/// Clones are the same shelf. The workers of a pool have one together, and a session alone has its own,
+/// also where none is set. It holds at most so many buffers and bytes; beyond that the smallest go, and
+/// what is below 16 KiB does not come here at all. Of what a buffer held nothing is seen again: a body
+/// ends where its own bytes end. But nor is it wiped out.
 ///
 /// # Examples
 ///
 /// ```
 /// use fetchpool::{Buffers, Pool, SessionConfig};
 ///
-/// let buffers = Buffers::new();
-/// let shared = buffers.clone();
-/// let pool = Pool::builder()
-///     .initializer(move |config: &mut SessionConfig| config.buffers = Some(shared.clone()))
-///     .job_queue(Vec::<String>::new())
-///     .build()?;
+/// let buffers = Buffers::with_limits(8, 512 << 20);
+/// let mut config = SessionConfig::new();
+/// config.buffers = Some(buffers.clone());
+/// let pool = Pool::builder().session(config).job_queue(Vec::<String>::new()).build()?;
 /// for response in pool.responses() {
-///     println!("{}", response.bytes().len());
-///     buffers.give_back(response.into_response().into_bytes());
+///     let bytes: Vec<u8> = response.into_response().into_bytes();
+///     println!("{}", bytes.len());
+///     buffers.give_back(bytes);
 /// }
 /// # Ok::<(), fetchpool::Error>(())
 /// ```
@@ -37,15 +37,31 @@ pub struct Buffers(Arc<Shelf>);
 struct Shelf {
     max_buffers: usize,
     max_bytes: usize,
-    /// Each as long as it was when it came: all of that may be written over.
-    kept: Mutex<Vec<Vec<u8>>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Each as long as what may be written over without being cleared first.
+    buffers: Vec<Vec<u8>>,
+    /// What they hold together.
+    bytes: usize,
 }
 
 impl Buffers {
-    /// A shelf for 32 buffers and 256 MiB.
+    /// How many buffers a shelf is for, unless told otherwise.
+    pub(crate) const COUNT: usize = 64;
+
+    /// A shelf for 64 buffers and 128 MiB.
     #[must_use]
     pub fn new() -> Self {
-        Self::with_limits(32, 256 << 20)
+        Self::with_limits(Self::COUNT, 128 << 20)
+    }
+
+    /// A shelf that keeps nothing: every body has new memory, and gives it back to the system.
+    #[must_use]
+    pub fn none() -> Self {
+        Self::with_limits(0, 0)
     }
 
     /// A shelf for at most so many buffers, and so many bytes in all.
@@ -56,48 +72,82 @@ impl Buffers {
 
     /// Gives the memory of a body back. One below 16 KiB is not worth keeping, and is dropped.
     pub fn give_back(&self, bytes: Vec<u8>) {
-        if bytes.len() < LEAST_BYTES || bytes.capacity() > self.0.max_bytes {
+        self.0.put(bytes);
+    }
+
+    /// Where a body's memory comes back to. It keeps nothing alive: responses may outlive all sessions,
+    /// and then nobody would take what they bring.
+    pub(super) fn home(&self) -> Home {
+        Home(Arc::downgrade(&self.0))
+    }
+
+    /// Memory for so many bytes, but none that is much larger: who holds the body holds all of it.
+    pub(crate) fn take(&self, length: usize) -> Option<Vec<u8>> {
+        self.0.take(length, length.saturating_mul(2).saturating_add(1))
+    }
+
+    /// Memory for a body that has come to so many bytes, and may go on.
+    pub(crate) fn take_at_least(&self, length: usize) -> Option<Vec<u8>> {
+        self.0.take(length, usize::MAX)
+    }
+}
+
+/// A shelf, for who only brings something.
+#[derive(Clone, Default)]
+pub(super) struct Home(Weak<Shelf>);
+
+impl Home {
+    pub(super) fn give_back(&self, bytes: Vec<u8>) {
+        if let Some(shelf) = self.0.upgrade() {
+            shelf.put(bytes);
+        }
+    }
+}
+
+impl Shelf {
+    fn put(&self, bytes: Vec<u8>) {
+        let size = bytes.capacity();
+        if bytes.len() < LEAST_BYTES || size > self.max_bytes || self.max_buffers == 0 {
             return;
         }
         let mut gone = Vec::new();
         let mut kept = self.lock();
-        kept.push(bytes);
-        loop {
-            let total = kept.iter().map(Vec::capacity).fold(0, usize::saturating_add);
-            if kept.len() <= self.0.max_buffers && total <= self.0.max_bytes {
-                break;
-            }
-            let smallest = (0..kept.len()).min_by_key(|&at| kept.get(at).map(Vec::capacity));
-            match smallest {
-                Some(at) => gone.push(kept.swap_remove(at)),
-                None => break,
-            }
+        kept.bytes = kept.bytes.saturating_add(size);
+        kept.buffers.push(bytes);
+        while kept.buffers.len() > self.max_buffers || kept.bytes > self.max_bytes {
+            let smallest = kept.buffers.iter().enumerate().min_by_key(|(_, held)| held.capacity());
+            let Some(at) = smallest.map(|(at, _)| at) else { break };
+            gone.push(kept.remove(at));
         }
         drop(kept);
         // Giving memory back to the system may take long: not under the lock.
         drop(gone);
     }
 
-    /// Memory for a body of this length, if it is known; none that is much larger, for who holds the
-    /// body holds all of it.
-    pub(crate) fn take(&self, length: Option<usize>) -> Option<Vec<u8>> {
+    /// The smallest that has room for so many bytes, if it is below the other size.
+    fn take(&self, least: usize, below: usize) -> Option<Vec<u8>> {
+        if least < LEAST_BYTES {
+            return None;
+        }
         let mut kept = self.lock();
-        let size = |at: &usize| kept.get(*at).map_or(0, Vec::len);
-        let fitting = match length {
-            Some(length) if length < LEAST_BYTES => None,
-            Some(length) => (0..kept.len())
-                .filter(|at| {
-                    size(at) >= length && kept.get(*at).is_some_and(|b| b.capacity() / 2 <= length)
-                })
-                .min_by_key(size),
-            None => (0..kept.len()).max_by_key(size),
-        };
-        fitting.map(|at| kept.swap_remove(at))
+        let sizes = kept.buffers.iter().map(Vec::capacity).enumerate();
+        let (at, _) = sizes
+            .filter(|(_, size)| (least..below).contains(size))
+            .min_by_key(|(_, size)| *size)?;
+        Some(kept.remove(at))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         // Poison is ignored: nothing that can panic runs under this lock.
-        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Kept {
+    fn remove(&mut self, at: usize) -> Vec<u8> {
+        let buffer = self.buffers.swap_remove(at);
+        self.bytes = self.bytes.saturating_sub(buffer.capacity());
+        buffer
     }
 }
 
@@ -110,7 +160,7 @@ impl Default for Buffers {
 impl fmt::Debug for Buffers {
     /// How many there are; never what is in them.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Buffers({})", self.lock().len())
+        write!(f, "Buffers({})", self.0.lock().buffers.len())
     }
 }
 
@@ -121,7 +171,7 @@ mod tests {
     use super::*;
 
     fn sizes(buffers: &Buffers) -> Vec<usize> {
-        let mut sizes: Vec<usize> = buffers.lock().iter().map(Vec::len).collect();
+        let mut sizes: Vec<usize> = buffers.0.lock().buffers.iter().map(Vec::len).collect();
         sizes.sort_unstable();
         sizes
     }
@@ -143,13 +193,26 @@ mod tests {
         for size in [100 << 10, 40 << 10, 200 << 10] {
             buffers.give_back(vec![0; size]);
         }
-        let take = |length: usize| buffers.take(Some(length)).map(|bytes| bytes.len());
+        let take = |length: usize| buffers.take(length).map(|bytes| bytes.len());
         assert_eq!(take(1000), None);
         assert_eq!(take(18 << 10), None, "40 KiB are more than twice as much");
         assert_eq!(take(20 << 10), Some(40 << 10));
         assert_eq!(take(90 << 10), Some(100 << 10));
         assert_eq!(take(201 << 10), None);
-        assert_eq!(buffers.clone().take(None).map(|bytes| bytes.len()), Some(200 << 10));
-        assert_eq!(buffers.take(None), None);
+        assert_eq!(buffers.clone().take_at_least(LEAST_BYTES).map(|b| b.len()), Some(200 << 10));
+        assert_eq!(buffers.take_at_least(LEAST_BYTES), None);
+        assert_eq!(buffers.0.lock().bytes, 0);
+    }
+
+    #[test]
+    fn what_a_body_brings_is_kept_as_long_as_somebody_may_take_it() {
+        let buffers = Buffers::new();
+        let (home, other) = (buffers.home(), buffers.clone());
+        drop(buffers);
+        home.give_back(vec![0; 20 << 10]);
+        assert_eq!(sizes(&other), [20 << 10]);
+        drop(other);
+        home.give_back(vec![0; 20 << 10]);
+        assert_eq!(home.0.strong_count(), 0);
     }
 }

@@ -7,6 +7,7 @@ mod buffers;
 mod cancel;
 #[cfg(feature = "charset")]
 mod charset;
+mod collected;
 mod date;
 mod download;
 mod headers;
@@ -40,6 +41,7 @@ pub use self::body::Body;
 pub use self::buffers::Buffers;
 pub use self::cancel::CancelToken;
 pub(crate) use self::cancel::{Afterwards, OnCancel, Watch};
+pub(crate) use self::collected::Collected;
 #[cfg(any(feature = "cookies", fuzzing, fetchpool_internals))]
 pub(crate) use self::date::parse_date;
 pub(crate) use self::download::{Download, Found, Note, place};

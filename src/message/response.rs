@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::collected::Collected;
 use super::links;
 use super::{Attempt, Headers, Link, Received, Timings, TlsInfo};
 
@@ -42,7 +43,7 @@ pub(crate) struct ResponseParts {
     pub(crate) timings: Timings,
     pub(crate) peer: Option<SocketAddr>,
     pub(crate) tls: Option<Arc<TlsInfo>>,
-    pub(crate) body: Vec<u8>,
+    pub(crate) body: Collected,
     pub(crate) received: Received,
     pub(crate) attempts: Vec<Attempt>,
 }
@@ -136,10 +137,11 @@ impl Response {
         &self.0.body
     }
 
-    /// The body, content codings undone, without a copy.
+    /// The body, content codings undone, without new memory. What [`Buffers`](super::Buffers) would use
+    /// again is the caller's then.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
-        self.0.body
+        self.0.body.into_vec()
     }
 
     /// The body as text.

@@ -24,7 +24,7 @@ use super::stop::OnError;
 use super::views::Views;
 use crate::connection::Deadline;
 use crate::error::{Error, ErrorKind, Phase};
-use crate::message::{CancelToken, Clock, Request, RetryPolicy};
+use crate::message::{Buffers, CancelToken, Clock, Request, RetryPolicy};
 use crate::observer::Observer;
 use crate::session::SessionConfig;
 
@@ -246,7 +246,9 @@ impl PoolBuilder {
     /// read on when the caller has read an outcome; the clocks of their requests stand still
     /// meanwhile, but not the pool's [`deadline`](Self::deadline). Where there is nothing that the
     /// caller could read, one body may exceed it: so it can be smaller than one body and the pool
-    /// still goes on. Each thread may be off by 64 KiB.
+    /// still goes on. Each thread may be off by 64 KiB, and by an eighth of its body where that is more,
+    /// but by no more than 1 MiB. What is kept of bodies that were read, for the next ones
+    /// ([`SessionConfig::buffers`]), comes on top: half as much at most.
     pub const fn body_budget(mut self, bytes: u64) -> Self {
         self.body_budget = bytes;
         self
@@ -380,6 +382,8 @@ impl PoolBuilder {
         let mut setup = self.setup;
         setup.config.observer = self.observer.or(setup.config.observer);
         setup.config.retry = self.retry.or(setup.config.retry);
+        let kept = usize::try_from(self.body_budget / 2).unwrap_or(usize::MAX);
+        setup.config.buffers.get_or_insert_with(|| Buffers::with_limits(Buffers::COUNT, kept));
         setup.config.seed = self.seed.or(setup.config.seed);
         if let Some(wrong) = setup.config.retry.as_ref().and_then(RetryPolicy::fault) {
             return fault(wrong.to_owned());

@@ -152,8 +152,10 @@ pub struct SessionConfig {
     /// for its window: 32 KiB for gzip, up to 24 MiB for brotli, up to 13 MiB for zstd, of which
     /// nothing comes out before 8 MiB of it or its end have come in. Default: yes.
     pub decompress: bool,
-    /// Where the memory of bodies comes from that were read and given back. Default: none, every body
-    /// has new memory. See [`Buffers`].
+    /// Where the memory of bodies goes that were read and dropped, to be used again. Default: the workers
+    /// of a pool have a shelf together, for 64 buffers and half of the pool's
+    /// [`body_budget`](crate::PoolBuilder::body_budget); a session alone has [`Buffers::new`] for itself.
+    /// With [`Buffers::none`] every body has new memory.
     pub buffers: Option<Buffers>,
     /// Whether connections are kept for the next request. Default: yes.
     pub keep_alive: bool,

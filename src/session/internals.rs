@@ -31,7 +31,7 @@ pub(crate) fn decode(coding: &str, pieces: &[&[u8]], limits: &Limits) -> Result<
     if decoder.is_none() {
         return Ok(Vec::new());
     }
-    let mut sink = Collect::new(decoder, None, limits, None)?;
+    let mut sink = Collect::new(decoder, None, limits, None, None)?;
     for mut piece in pieces.iter().copied() {
         while sink.data(&mut piece)? {}
     }

@@ -10,8 +10,8 @@ use crate::catch::catch;
 use crate::connection::{Answer, Connection, Patience};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::{
-    Destination, Download, Note, Received, Request, ResponseHead, Timings, Validator, place,
-    random, rest_of_whole,
+    Buffers, Collected, Destination, Download, Note, Received, Request, ResponseHead, Timings,
+    Validator, place, random, rest_of_whole,
 };
 use crate::wire;
 
@@ -19,7 +19,7 @@ use crate::wire;
 #[derive(Default)]
 pub(super) struct Taken {
     /// What went to memory.
-    pub(super) bytes: Vec<u8>,
+    pub(super) bytes: Collected,
     pub(super) received: Received,
 }
 
@@ -55,7 +55,7 @@ impl Session {
     }
 
     fn collect(
-        &self,
+        &mut self,
         connection: &mut Connection,
         answer: &mut Answer,
         allowance: Option<&dyn Allowance>,
@@ -63,19 +63,18 @@ impl Session {
         timings: &mut Timings,
         taken: &mut Taken,
     ) -> Result<(), Error> {
-        let limits = &self.config.limits;
-        let decoder = self.decoder(answer, limits)?;
+        let decoder = self.decoder(answer, &self.config.limits)?;
         let length = answer.exchange.body_length();
-        let mut sink = Collect::new(decoder, length, limits, allowance)?;
-        if let Some(buffers) = &self.config.buffers
-            && !answer.exchange.is_done()
-        {
-            sink.reuse(buffers, length);
+        if self.config.buffers.is_none() && !answer.exchange.is_done() {
+            self.config.buffers = Some(Buffers::new());
         }
+        let buffers = self.config.buffers.as_ref().filter(|_| !answer.exchange.is_done());
+        let limits = &self.config.limits;
+        let mut sink = Collect::new(decoder, length, limits, allowance, buffers)?;
         let result = connection
             .receive(&mut answer.exchange, &mut sink, patience, timings)
             .and_then(|()| sink.end());
-        taken.bytes = sink.into_bytes();
+        taken.bytes = sink.collected();
         taken.received.len = u64::try_from(taken.bytes.len()).unwrap_or(u64::MAX);
         result
     }

@@ -1,7 +1,7 @@
 //! Memory that is given back is used again, and shows nothing of what it held.
 
 use super::*;
-use fetchpool::Buffers;
+use fetchpool::{Buffers, Pool};
 use support::script::ok;
 
 /// A server with bodies of the sizes that the paths say, all of one letter, by length or in chunks.
@@ -102,5 +102,54 @@ fn the_limit_holds_in_memory_that_is_larger() {
         let error = session.request(server.url("/")).unwrap_err();
         assert_eq!(error.kind(), fetchpool::ErrorKind::TooLarge);
         assert!(error.response().unwrap().bytes().iter().all(|byte| *byte == b'b'));
+    }
+}
+
+#[test]
+fn a_dropped_response_leaves_its_memory_to_the_next_body() {
+    for chunked in ["", "/chunked"] {
+        let server = site();
+        let mut session = session(|_| {});
+        let mut place = None;
+        for round in 0..4 {
+            let response = session.request(server.url(&format!("/1000000/a{chunked}"))).unwrap();
+            assert!(response.bytes() == vec![b'a'; 1_000_000], "{chunked}");
+            let here = response.bytes().as_ptr() as usize;
+            assert_eq!(*place.get_or_insert(here), here, "{chunked}, round {round}");
+            // What lies between is not to be had by chance.
+            drop(vec![1_u8; 2_000_000]);
+        }
+    }
+}
+
+#[test]
+fn what_dropped_responses_leave_is_kept_as_far_as_there_is_a_place_for_it() {
+    for (budget, own, kept) in [
+        (4_000_000, None, 1..=3),
+        (1_000_000, None, 0..=0),
+        (4_000_000, Some(Buffers::none()), 0..=0),
+        (1_000_000, Some(Buffers::new()), 1..=3),
+    ] {
+        let (server, seen) = (site(), Arc::new(Mutex::new(None)));
+        let mut config = SessionConfig::new();
+        config.buffers = own;
+        let of_hook = Arc::clone(&seen);
+        let pool = Pool::builder()
+            .num_threads(1)
+            .session(config)
+            .body_budget(budget)
+            .initializer(move |config: &mut SessionConfig| {
+                *of_hook.lock().unwrap() = config.buffers.clone();
+            })
+            .job_queue(vec![server.url("/1000000/a"); 3])
+            .build()
+            .unwrap();
+        assert_eq!(pool.responses().map(drop).count(), 3);
+        let buffers = seen.lock().unwrap().take().unwrap();
+        let shown = format!("{buffers:?}");
+        assert!(
+            kept.map(|count| format!("Buffers({count})")).any(|s| s == shown),
+            "{budget}: {shown}"
+        );
     }
 }

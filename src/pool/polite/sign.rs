@@ -119,7 +119,7 @@ mod tests {
             timings: Timings::default(),
             peer: None,
             tls: None,
-            body: Vec::new(),
+            body: Vec::new().into(),
             received: Received::default(),
         }))
     }

@@ -45,7 +45,7 @@ fn decode_in(coding: &str, body: &[u8], piece: usize, limits: &Limits) -> Result
 fn collect(coding: &str, limits: &Limits) -> Result<Collect<'static>, Error> {
     let decoder = Decoder::for_head(&head(coding), limits)?;
     assert!(decoder.is_some(), "{coding} is known");
-    Collect::new(decoder, None, limits, None)
+    Collect::new(decoder, None, limits, None, None)
 }
 
 /// Decodes the body whole and in pieces; it must come to the same.
