@@ -1,16 +1,19 @@
 """Who takes part."""
 
 import os
-import pathlib
 import subprocess
 
 OURS = ["pool", "pool_recycle", "session"]
 FLOORS = ["raw", "raw_tls"]
-PEERS = ["hyper"]
+PEERS = ["hyper", "reqwest", "ureq", "attohttpc", "minreq", "curl"]
 ALL = OURS + FLOORS + PEERS
+NO_KEEP_ALIVE = ["attohttpc", "minreq"]
 
 # The binary, where it is not of the client's name, and the mode that it then has.
 VARIANTS = {"pool_recycle": ("pool", "recycle")}
+
+# The feature that a binary is built with, where it is not of its name.
+FEATURES = {"raw": "", "raw_tls": "", "session": "pool", "minreq": "minreq-tls"}
 
 
 def program(client):
@@ -22,19 +25,39 @@ def mode(client, mode):
 
 
 def target(here):
-    return pathlib.Path(os.environ.get("CARGO_TARGET_DIR") or here / "target")
+    return here / "target"
 
 
 def binary(here, name):
     return target(here) / "release" / name
 
 
-def build(here, wanted, is_built):
-    """Builds all of them. Which clients there are, and why others are not."""
+def build(here, wanted, through, is_built):
+    """Builds each with the features that it needs and no others, as its user has it. Which clients
+    there are, and why others are not."""
     absent = {}
+    wanted = [client for client in ALL if client in (wanted or ALL)]
+    for name in ["server", "raw", "raw_tls", *dict.fromkeys(program(client) for client in wanted)]:
+        if is_built:
+            said = "" if binary(here, name).exists() else "it is not built"
+        else:
+            said = build_one(here, name, through)
+        if said:
+            if name in ["server", *FLOORS, "pool"]:
+                raise SystemExit("%s: %s" % (name, said))
+            absent[name] = said
+    return [client for client in wanted if program(client) not in absent], absent
+
+
+def build_one(here, name, through):
+    """What went wrong, or nothing."""
     # Nothing of this repository's own configuration: as users build it.
-    environment = os.environ | {"CARGO_ENCODED_RUSTFLAGS": ""}
-    command = ["cargo", "build", "--release", "--locked", "--bins"]
-    if not is_built:
-        subprocess.run(command, cwd=here, env=environment, check=True)
-    return [client for client in ALL if client in (wanted or ALL) and client not in absent], absent
+    environment = os.environ | {"CARGO_ENCODED_RUSTFLAGS": "", "CARGO_TARGET_DIR": str(target(here))}
+    command = [*through, "cargo", "build", "--quiet", "--release", "--locked", "--no-default-features",
+               "--features", FEATURES.get(name, name), "--bin", name]
+    print("building %s" % name, flush=True)
+    done = subprocess.run(command, cwd=here, env=environment, capture_output=True, text=True)
+    if done.returncode == 0:
+        return ""
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error")]
+    return "it does not build: %s" % " ".join(errors)[:300]

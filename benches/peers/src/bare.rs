@@ -18,7 +18,9 @@ pub fn run<S: Read + Write>(
     let wires: Vec<Wire> = load.jobs.iter().map(|job| Wire::new(load, job)).collect();
     // With more origins than threads each thread has some of them to itself: so no more connections
     // are opened than there are origins.
-    let shared = load.origins.len() > 1 && load.origins.len() >= load.threads;
+    let apart = load.origins.len() > 1 && load.origins.len() >= load.threads;
+    let most = load.jobs.iter().map(|job| job.wire).max().unwrap_or(0);
+    let buffer = usize::try_from(most).unwrap_or(usize::MAX).saturating_add(1024).min(64 << 10);
     load.on_threads(|number| {
         let mut worker = Worker {
             load,
@@ -29,9 +31,9 @@ pub fn run<S: Read + Write>(
                 connect(socket, origin)
             },
             streams: HashMap::new(),
-            buffer: vec![0; 64 << 10],
+            buffer: vec![0; buffer],
         };
-        if shared {
+        if apart {
             for index in 0..load.requests {
                 let at = index % load.jobs.len();
                 if load.jobs[at].origin % load.threads == number {
