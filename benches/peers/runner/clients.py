@@ -37,7 +37,8 @@ def build(here, wanted, through, is_built):
     there are, and why others are not."""
     absent = {}
     wanted = [client for client in ALL if client in (wanted or ALL)]
-    for name in ["server", "raw", "raw_tls", *dict.fromkeys(program(client) for client in wanted)]:
+    # The server, and the floors: those without which nothing can be told.
+    for name in dict.fromkeys(["server", *FLOORS, *map(program, wanted)]):
         if is_built:
             said = "" if binary(here, name).exists() else "it is not built"
         else:
