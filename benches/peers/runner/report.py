@@ -73,8 +73,8 @@ def text(rounds):
     about, results = read(rounds)
     if not results:
         return "Nothing was played."
-    timed = [each for each in results if each.workload.unit != "memory"]
-    memory = [each for each in results if each.workload.unit == "memory"]
+    timed = [each for each in results if not each.workload.of_memory]
+    memory = [each for each in results if each.workload.of_memory]
     parts = [heading(about), summary(timed)] if timed else [heading(about)]
     parts += [table(each) for each in timed]
     if memory:
@@ -176,7 +176,9 @@ def reason(seen):
 
 def amount(each, client):
     middle = each.median(client, cpu)
-    return "%.1f ms" % (middle / 1e3) if each.workload.unit == "ms" or middle > 10_000 else "%.1f us" % middle
+    if middle < 1_000:
+        return "%.1f us" % middle
+    return "%.*f ms" % (1 if middle > 10_000 else 2, middle / 1e3)
 
 
 def times(ratio):
@@ -196,4 +198,4 @@ def markdown(head, rows, words):
 def write(rounds, here):
     _, results = read(rounds)
     (here / "results.md").write_text("# fetchpool beside other clients\n\n%s\n" % text(rounds))
-    (here / "results.svg").write_text(chart.draw([each for each in results if each.workload.unit != "memory"]))
+    (here / "results.svg").write_text(chart.draw([each for each in results if not each.workload.of_memory]))

@@ -30,8 +30,8 @@ class Workload:
     ideal: object = None
     # Played by the origins, which count, and not by nginx.
     by_origins: bool = False
-    # "us" or "ms" for each request, or "memory": the peak is what counts.
-    unit: str = "us"
+    # The peak is what counts.
+    of_memory: bool = False
 
     def __post_init__(self):
         self.left_out = dict(self.left_out)
@@ -94,12 +94,12 @@ ALL = [
              is_tls=True, left_out=dict.fromkeys(clients.NO_KEEP_ALIVE, KEEPS_NONE)),
     Workload("W3", "1 KiB, a new TLS connection each time, 8 at a time", 8, 1_200, 200, file("1k", True),
              is_tls=True, close=True),
-    Workload("W4.mem", "64 MiB into memory, 2 at a time", 2, 8, 2, file("64m"), unit="ms"),
-    Workload("W4.drop", "64 MiB thrown away, 2 at a time", 2, 8, 2, file("64m"), mode="discard", unit="ms"),
+    Workload("W4.mem", "64 MiB into memory, 2 at a time", 2, 8, 2, file("64m")),
+    Workload("W4.drop", "64 MiB thrown away, 2 at a time", 2, 8, 2, file("64m"), mode="discard"),
     Workload("W4.tls.mem", "64 MiB over TLS into memory, 2 at a time", 2, 8, 2, file("64m", True),
-             is_tls=True, unit="ms"),
+             is_tls=True),
     Workload("W4.tls.drop", "64 MiB over TLS thrown away, 2 at a time", 2, 8, 2, file("64m", True),
-             is_tls=True, mode="discard", unit="ms"),
+             is_tls=True, mode="discard"),
     Workload("W4.100k", "100 KiB, keep-alive, 16 at a time", 16, 10_000, 1_000, file("100k")),
     Workload("W5", "1 MiB of JSON in gzip, 4 at a time", 4, 200, 20, file("json"),
              left_out={"hyper": DECODES_NONE, "minreq": DECODES_NONE}),
@@ -111,7 +111,7 @@ ALL = [
              ideal=delays_alone, by_origins=True),
     *(
         Workload("W7.%s" % name, "memory for %s requests, 1 KiB, 16 at a time" % said, 16, requests, quick,
-                 file("1k"), rounds=1, unit="memory",
+                 file("1k"), rounds=1, of_memory=True,
                  left_out=dict.fromkeys(clients.NO_KEEP_ALIVE, KEEPS_NONE))
         for name, said, requests, quick in [
             ("1k", "1,000", 1_000, 100), ("10k", "10,000", 10_000, 1_000),
