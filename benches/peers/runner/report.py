@@ -48,8 +48,10 @@ class Results:
         """The median of the rounds' own ratios: what a noisy minute did to both is in neither."""
         if client not in self.good or base not in self.good:
             return None
-        pairs = zip(self.good[client], self.good[base])
-        return statistics.median(cpu(one) / cpu(other) for one, other in pairs)
+        others = {(seen["run"], seen["round"]): cpu(seen) for seen in self.good[base]}
+        both = [seen for seen in self.good[client] if (seen["run"], seen["round"]) in others]
+        ratios = [cpu(seen) / others[seen["run"], seen["round"]] for seen in both]
+        return statistics.median(ratios) if ratios else None
 
 
 def fine(seen):
@@ -63,6 +65,8 @@ def read(rounds):
         if "machine" in entry:
             about.append(entry)
         else:
+            # Each run counts its rounds anew.
+            entry["run"] = len(about)
             by_client = played.setdefault(entry["workload"], {})
             by_client.setdefault(entry["client"], []).append(entry)
     results = [Results(each, played[each.name]) for each in workloads.ALL if each.name in played]
@@ -128,11 +132,15 @@ def table(each):
             "%.2f" % each.median(client, lambda seen: seen["p99_ms"]),
             "%.1f" % each.median(client, peak), connections(each.good[client]),
         ]
+        if workload.counts_handshakes:
+            row += ["%.0f" % each.median(client, lambda seen: seen[kind]) for kind in ("full", "resumed")]
         if workload.ideal:
             row.append("%.2f" % each.median(client, lambda seen: seen["wall_s"] / seen["ideal_s"]))
         rows.append(row)
     head = ["client", "CPU", "spread", "x floor", "x best peer", "requests/s", "p50 ms", "p99 ms", "peak MiB",
             "connections"]
+    if workload.counts_handshakes:
+        head += ["full handshakes", "resumed"]
     if workload.ideal:
         head.append("wall x ideal")
     parts = ["### %s: %s" % (workload.name, workload.title), markdown(head, rows, words={0})]

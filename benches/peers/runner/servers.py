@@ -123,9 +123,6 @@ class Servers:
         self.own.stdin.flush()
         return [int(number) for number in self.own.stdout.readline().split()]
 
-    def counts_for(self, workload):
-        return workload.by_origins
-
     def cpu_us(self):
         """What the servers have used."""
         ids = [self.own.pid, self.nginx.pid, *children(self.nginx.pid)]

@@ -44,6 +44,10 @@ class Workload:
     def floor(self):
         return "raw_tls" if self.is_tls else "raw"
 
+    @property
+    def counts_handshakes(self):
+        return self.is_tls and self.by_origins
+
     def amount(self, is_quick):
         return self.quick if is_quick else self.requests
 
