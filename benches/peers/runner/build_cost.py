@@ -29,7 +29,10 @@ println!("{} {}", response.status(), String::from_utf8_lossy(&response.into_body
 
 REQWEST = 'let response = reqwest::get("%s").await?; println!("{} {}", response.status(), response.text().await?);' % URL
 
-UREQ = 'let mut response = ureq::get("%s").call()?; println!("{} {}", response.status(), response.body_mut().read_to_string()?);' % URL
+UREQ = """
+let mut response = ureq::get("%s").call()?;
+println!("{} {}", response.status(), response.body_mut().read_to_string()?);
+""" % URL
 
 ATTOHTTPC = 'let response = attohttpc::get("%s").send()?; println!("{} {}", response.status(), response.text()?);' % URL
 
