@@ -18,7 +18,7 @@ use crate::session::{Again, Allowance, Call, Session};
 pub(super) struct Worker<'a> {
     setup: &'a Setup,
     interrupt: Interrupt,
-    session: Result<Session, SetupFault>,
+    session: Result<Box<Session>, SetupFault>,
 }
 
 /// Where a job waits for its next try.
@@ -88,7 +88,8 @@ impl<'a> Worker<'a> {
             (Err(error), _) | (Ok(()), Some(error)) => Err(error),
             (Ok(()), None) => self.run(&order, call, waits),
         };
-        let traffic = self.session.as_mut().map(Session::take_traffic).unwrap_or_default();
+        let traffic =
+            self.session.as_mut().map(|session| session.take_traffic()).unwrap_or_default();
         let mut next = None;
         if let Some((again, deadline)) = self.again(&order, &call, &result, waits) {
             let (number, wait) = (call.number, again.wait);
