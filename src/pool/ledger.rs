@@ -284,10 +284,10 @@ impl Ledger {
             return 0;
         }
         let ready = self.lanes.ready();
-        // Not one by one: each asking costs the lock twice. And there is more than a window for the
-        // others meanwhile.
-        let wanted = if ready < look_ahead.saturating_add(look_ahead / 2) {
-            look_ahead.saturating_mul(2).saturating_sub(ready)
+        // Not one by one: each asking costs the lock twice. And there is a window for the others
+        // meanwhile.
+        let wanted = if ready < look_ahead.saturating_add(look_ahead / 4) {
+            look_ahead.saturating_add(look_ahead / 2).saturating_sub(ready)
         } else if self.lanes.is_crowded(held) {
             look_ahead
         } else {

@@ -65,11 +65,11 @@ impl PoolBuilder {
         self
     }
 
-    /// How many jobs that could start the pool looks at to find one for a worker, and at as many
-    /// more where they are in hand. Default: 64. With 1 jobs are taken in their order, and one by one.
+    /// How many jobs that could start the pool looks at to find one for a worker, and at half as many
+    /// more that it has in hand. Default: 64. With 1 jobs are taken in their order, and one by one.
     ///
     /// A worker takes first a job for an origin to which it holds an idle connection, then one for an
-    /// origin to which no worker does (the one with the most jobs), then the oldest; but none is overtaken by more than four times
+    /// origin to which no worker does, then the oldest; but none is overtaken by more than four times
     /// as many others. So with many origins connections are used again, although they are never
     /// shared. Where all that it looks at goes to origins with four connections and more, the pool
     /// looks four times as far.

@@ -4,13 +4,13 @@ use super::lane::Lane;
 use super::place::LaneId;
 use super::ticket::Held;
 
-/// The lanes that were looked at, in the order of their oldest jobs: the first of each kind but one.
+/// The lanes that were looked at, in the order of their oldest jobs: the first of each kind.
 #[derive(Default)]
 pub(super) struct Choice {
     /// The worker has a connection there.
     pub(super) mine: Option<LaneId>,
-    /// Nobody has; and with how many jobs, since the most of them use a new connection best.
-    nobodys: Option<(LaneId, usize)>,
+    /// Nobody has.
+    nobodys: Option<LaneId>,
     /// There are few.
     few: Option<LaneId>,
     oldest: Option<LaneId>,
@@ -37,9 +37,8 @@ impl Choice {
         if is_near && self.mine.is_none() && held.lanes.contains(&id) {
             self.mine = Some(place);
         }
-        let jobs = lane.jobs.len();
-        if is_near && lane.holders == 0 && self.nobodys.is_none_or(|(_, most)| jobs > most) {
-            self.nobodys = Some((place, jobs));
+        if is_near && self.nobodys.is_none() && lane.holders == 0 {
+            self.nobodys = Some(place);
         }
         if self.few.is_none() && lane.holders < many {
             self.few = Some(place);
@@ -47,7 +46,6 @@ impl Choice {
     }
 
     pub(super) fn made(self) -> Option<LaneId> {
-        let nobodys = self.nobodys.map(|(id, _)| id);
-        self.mine.or(nobodys).or(self.few).or(self.oldest)
+        self.mine.or(self.nobodys).or(self.few).or(self.oldest)
     }
 }

@@ -8,10 +8,9 @@
 //!              └ delayed         ▢▢    retries: back to their lanes when they are due
 //! ```
 //!
-//! Of the lanes that are open those of the oldest [`WINDOW`] jobs are looked at, and of as many more
-//! where they are there.
+//! Of the lanes that are open those of the oldest [`WINDOW`] jobs are looked at, and of half as many more.
 //! A worker takes first what goes to an origin to which it holds a connection, then what goes to
-//! one that nobody holds (to that with the most jobs), then what goes to one that few hold, for which it looks farther, then the
+//! one that nobody holds, then what goes to one that few hold, for which it looks farther, then the
 //! oldest. So connections are used again without being shared, and no
 //! worker is kept waiting for another one's: where one origin is slow, any worker takes its jobs. A job
 //! that others have overtaken for too long goes first.
@@ -259,7 +258,7 @@ impl<T> Lanes<T> {
             if overtaken >= patience(window) {
                 return Some(id);
             }
-            let is_near = passed < window.saturating_mul(2);
+            let is_near = passed < window.saturating_add(window / 2);
             choice.look_at(id, lane, held, is_near, MANY);
             passed = passed.saturating_add(lane.jobs.len());
             if choice.mine.is_some() || passed >= window.saturating_mul(FAR) {
