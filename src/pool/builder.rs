@@ -404,6 +404,7 @@ impl PoolBuilder {
                 room_ahead,
                 look_ahead,
                 waiting_capacity: self.waiting_capacity.unwrap_or(waiting),
+                free_bytes: Budget::free_bytes(self.body_budget, threads),
                 ordered: self.ordered.is_some(),
                 deadline: Deadline::after(Instant::now(), self.deadline, Clock::Deadline),
                 max_failed: self.on_error.limit(),

@@ -56,7 +56,8 @@ impl Setup {
         self.auth_generator = Some(Arc::new(move |config| hook(config).into_result()));
     }
 
-    /// The session of one worker, in a box: it is large, and a worker's stack is to be small. What is wrong with it is told for each job that it takes.
+    /// The session of one worker, in a box: it is large, and a worker's stack is to be small. What is
+    /// wrong with it is told for each job that it takes.
     pub(super) fn session(&self, interrupt: &Interrupt) -> Result<Box<Session>, SetupFault> {
         let mut config = self.config.clone();
         for (name, hook) in

@@ -15,17 +15,24 @@ pub(super) struct Share<'a> {
     schedule: &'a Schedule,
     job: u64,
     taken: Cell<u64>,
+    /// How much of its body is too little to be asked for.
+    free: Cell<u64>,
     waker: &'a Arc<Waker>,
 }
 
 impl<'a> Share<'a> {
     pub(super) const fn new(schedule: &'a Schedule, job: u64, waker: &'a Arc<Waker>) -> Self {
-        Self { schedule, job, taken: Cell::new(0), waker }
+        let free = Cell::new(schedule.rules.free_bytes);
+        Self { schedule, job, taken: Cell::new(0), free, waker }
     }
 }
 
 impl Allowance for Share<'_> {
     fn take(&self, bytes: u64, patience: &Patience<'_>) -> Result<Duration, Error> {
+        if let Some(rest) = self.free.get().checked_sub(bytes) {
+            self.free.set(rest);
+            return Ok(Duration::ZERO);
+        }
         let mut waited = Duration::ZERO;
         if !self.schedule.try_take_memory(self.job, bytes) {
             let start = Instant::now();
