@@ -348,7 +348,7 @@ fn at(lanes: &mut [Option<Lane>], id: LaneId) -> Option<&mut Lane> {
 }
 
 /// How many jobs are looked at to find one for a worker.
-pub(super) const WINDOW: usize = 128;
+pub(super) const WINDOW: usize = 64;
 /// How many windows are looked at where all of the first one goes to origins that have many connections.
 pub(super) const FAR: usize = 4;
 /// So many connections to an origin are many, as long as there are other origins.
