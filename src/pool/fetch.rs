@@ -112,7 +112,7 @@ pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>,
     let quick = match lent.quick {
         _ if !source.gives_ahead() => 0,
         _ if never_waits => u32::MAX,
-        quick if took < QUICK && !fetched.is_empty() => quick.saturating_add(1).min(2 * TRUSTED),
+        quick if took < QUICK && !fetched.is_empty() => quick.saturating_add(1).min(MOST_TRUSTED),
         // A thread may be held up by the system, too.
         quick if took < SLOW => quick / 2,
         _ => 0,
@@ -137,10 +137,13 @@ impl SourceState {
 
 /// An iterator that takes longer than this for a job may wait for something.
 const QUICK: Duration = Duration::from_micros(50);
-/// And one that takes longer than this does.
-const SLOW: Duration = Duration::from_millis(5);
+/// And one that takes longer than this does. Between the two it may be the system: of many threads at
+/// work one is held up for some ms now and then.
+const SLOW: Duration = Duration::from_millis(100);
 /// After so many quick answers an iterator is taken to hold what it gives already.
-const TRUSTED: u32 = 64;
+const TRUSTED: u32 = 16;
+/// More do not count: from there five slow ones in a row lead back.
+const MOST_TRUSTED: u32 = 16 * TRUSTED;
 
 #[cfg(test)]
 mod tests {
