@@ -235,11 +235,12 @@ impl Queue {
                 return Received::End;
             }
             let own = until.map(|until| until.saturating_duration_since(Instant::now()));
+            // Also where nothing is waited for: what must be over now may be seen by nobody else.
+            let wait = own.into_iter().chain(crew.left()).min();
             let message = match self.receiver.try_recv() {
                 Ok(message) => Ok(message),
                 Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
                 Err(TryRecvError::Empty) => {
-                    let wait = own.into_iter().chain(crew.left()).min();
                     if self.naps(crew, wait) {
                         continue;
                     }

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use fetchpool::{
-    CancelToken, ErrorKind, OnError, Outcome, Pool, PoolBuilder, Request, RetryPolicy,
+    CancelToken, ErrorKind, OnError, Outcome, Politeness, Pool, PoolBuilder, Request, RetryPolicy,
     SessionConfig, Unpulled,
 };
 
@@ -457,6 +457,32 @@ fn its_timeout_ends_a_parked_retry_while_every_worker_is_busy() {
         Ok(response) => assert_eq!(response.status(), 503),
         Err(error) => assert!(error.is_timeout(), "{error:?}"),
     }
+}
+
+#[test]
+fn its_timeout_ends_a_parked_retry_while_the_reader_always_finds_something() {
+    const THREADS: usize = 2;
+    let farm = Farm::new();
+    let host = farm.url("").trim_start_matches("http://").to_owned();
+    let job = Request::get(farm.url("/series/0/503?retry-after=1")).timeout(PARKED);
+    // Its origin is not asked again, and the others are answered without being sent.
+    let jobs = iter::once(job).chain(iter::repeat_with(|| Request::invalid("on purpose")));
+    let pool = Pool::builder().num_threads(THREADS).retry(RetryPolicy::new(1)).job_queue(jobs);
+    let pool = pool.politeness_for(host, Politeness::new().rate(1e-9)).build().unwrap();
+    within(2 * PARKED, move || {
+        let behind = || {
+            // One more than there are workers: some may be counted that are still on their way.
+            while pool.stats().buffered <= THREADS as u64 {
+                thread::yield_now();
+            }
+            pool.outcomes().next().unwrap()
+        };
+        let outcome = iter::repeat_with(behind).find(|outcome| outcome.index() == 0).unwrap();
+        match outcome.result() {
+            Ok(response) => assert_eq!(response.status(), 503),
+            Err(error) => assert!(error.is_timeout(), "{error:?}"),
+        }
+    });
 }
 
 /// Longer than the wait for a retry, so that it is not given up at once.
