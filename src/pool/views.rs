@@ -43,6 +43,8 @@ struct Queue {
     received: u64,
     /// How many came since it was last waited for one.
     at_once: usize,
+    /// How often it is not to be let gather, since somebody may be waiting for the caller.
+    awake: u32,
     /// Outcomes that came before their turn; `None` where they are given as they come.
     early: Option<BTreeMap<u64, Outcome>>,
     next: u64,
@@ -86,7 +88,7 @@ impl Views {
     pub(super) fn new(crew: Arc<Crew>, receiver: Receiver<Message>) -> Self {
         let early = if crew.schedule.rules.ordered { Some(BTreeMap::new()) } else { None };
         let state = State {
-            queue: Some(Queue { receiver, received: 0, at_once: 0, early, next: 0 }),
+            queue: Some(Queue { receiver, received: 0, at_once: 0, awake: 0, early, next: 0 }),
             reading: false,
             responses: VecDeque::new(),
             exceptions: VecDeque::new(),
@@ -279,16 +281,26 @@ impl Queue {
         let came = std::mem::take(&mut self.at_once);
         // Nobody may have to wait for room meanwhile.
         let is_roomy = came <= crew.schedule.rules.room / 2;
-        let naps = came > 1 && is_roomy && wait.is_none_or(|wait| wait > NAP);
-        if naps {
-            thread::sleep(NAP);
+        if came < 2 || !is_roomy || wait.is_some_and(|wait| wait <= NAP) {
+            return false;
         }
-        naps
+        if self.awake > 0 {
+            self.awake = self.awake.saturating_sub(1);
+            return false;
+        }
+        thread::sleep(NAP);
+        // It may be for what the caller does with an outcome: gives room, or the next job.
+        if crew.schedule.has_somebody_free() {
+            self.awake = AWAKE;
+        }
+        true
     }
 }
 
 /// How long a reader lets outcomes gather.
 const NAP: Duration = Duration::from_micros(200);
+/// How often it does not, before it looks again whether somebody waits for it.
+const AWAKE: u32 = 64;
 
 impl State {
     fn take(&mut self, want: Want) -> Option<Outcome> {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::{Arc, mpsc};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fetchpool::{Outcome, Pool, Request};
 
@@ -209,4 +209,26 @@ fn a_reader_that_waits_is_served_when_a_job_comes() {
         (read, failures.join().unwrap())
     });
     assert_eq!(counts, (50, 50));
+}
+
+#[test]
+fn a_reader_on_whom_the_next_jobs_depend_is_not_late_for_each() {
+    const JOBS: u32 = 400;
+    let job = || Request::invalid("on purpose");
+    let (jobs, queue) = mpsc::channel();
+    let pool = Pool::builder().num_threads(2).job_queue(queue).build().unwrap();
+    // There are always two, and so no more come together.
+    jobs.send(job()).unwrap();
+    jobs.send(job()).unwrap();
+    let round = move || {
+        let start = Instant::now();
+        for _ in 0..JOBS {
+            assert!(pool.get_exception().is_some());
+            jobs.send(job()).unwrap();
+        }
+        start.elapsed() / JOBS
+    };
+    // The machine may be busy, but hardly in each of them. Two that are let gather take 200 us.
+    let quickest = within(LIMIT, move || (0..20).map(|_| round()).min()).unwrap();
+    assert!(quickest < Duration::from_micros(90), "{quickest:?} for a job");
 }
