@@ -153,3 +153,15 @@ fn what_dropped_responses_leave_is_kept_as_far_as_there_is_a_place_for_it() {
         );
     }
 }
+
+#[test]
+fn bodies_that_become_smaller_do_not_go_on_holding_the_memory_of_the_first() {
+    let (server, buffers) = (site(), Buffers::new());
+    let mut session = session(|config| config.buffers = Some(buffers.clone()));
+    for size in [1_000_000, 520_000, 270_000, 140_000, 73_000, 38_000, 20_000] {
+        let body = session.request(server.url(&format!("/{size}/a/chunked"))).unwrap().into_bytes();
+        assert!(body == vec![b'a'; size], "{size}");
+        assert!(body.capacity() / 2 <= size, "{} for {size}", body.capacity());
+        buffers.give_back(body);
+    }
+}

@@ -23,6 +23,8 @@ pub(in crate::session) struct Collect<'a> {
     allowed: usize,
     /// Where memory comes from that was used before, and where this one goes.
     buffers: Option<&'a Buffers>,
+    /// Whether it was used before: then all of it is memory, also what nothing was written to.
+    is_used: bool,
 }
 
 impl<'a> Collect<'a> {
@@ -43,14 +45,26 @@ impl<'a> Collect<'a> {
         let length = length.filter(|_| decoder.is_none());
         let length = length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
         let start = if length < PAGES_BYTES { 0 } else { PAGES_START };
-        let bytes = match buffers.and_then(|buffers| buffers.take(length.saturating_add(start))) {
+        let used = buffers.and_then(|buffers| buffers.take(length.saturating_add(start)));
+        let is_used = used.is_some();
+        let bytes = match used {
             Some(mut bytes) => {
                 bytes.resize(length.saturating_add(start), 0);
                 bytes
             }
             None => vec![0; length.min(TRUSTED_BYTES).saturating_add(start)],
         };
-        Ok(Self { bytes, start, filled: 0, decoder, limit, allowance, allowed: 0, buffers })
+        Ok(Self {
+            bytes,
+            start,
+            filled: 0,
+            decoder,
+            limit,
+            allowance,
+            allowed: 0,
+            buffers,
+            is_used,
+        })
     }
 
     /// The body is over. An error if it is not whole by that.
@@ -64,7 +78,8 @@ impl<'a> Collect<'a> {
         let end = self.start.saturating_add(len);
         let capacity = self.bytes.capacity();
         // It may wait long for its reader, and what is held for it is counted by its length.
-        if let Some(buffers) = self.buffers.filter(|_| self.bytes.len() / 2 > end) {
+        let held = if self.is_used { capacity } else { self.bytes.len() };
+        if let Some(buffers) = self.buffers.filter(|_| held / 2 > end) {
             let body = self.bytes.get(self.start..end).unwrap_or_default().to_vec();
             buffers.give_back(self.bytes);
             return Collected::new(body, 0, Some(buffers));
@@ -145,6 +160,7 @@ impl<'a> Collect<'a> {
             if let (Some(to), Some(from)) = (used.get_mut(..place), self.bytes.get(..place)) {
                 to.copy_from_slice(from);
                 buffers.give_back(std::mem::replace(&mut self.bytes, used));
+                self.is_used = true;
                 return;
             }
         }
