@@ -46,6 +46,8 @@ struct Kept {
     buffers: Vec<Vec<u8>>,
     /// What they hold together.
     bytes: usize,
+    /// What bodies have taken and not half filled.
+    lent: usize,
 }
 
 impl Buffers {
@@ -82,13 +84,27 @@ impl Buffers {
     }
 
     /// Memory for so many bytes, but none that is much larger: who holds the body holds all of it.
-    pub(crate) fn take(&self, length: usize) -> Option<Vec<u8>> {
+    pub(crate) fn take(&self, length: usize) -> Option<(Vec<u8>, Lent<'_>)> {
         self.0.take(length, length.saturating_mul(2).saturating_add(1))
     }
 
     /// Memory for a body that has come to so many bytes, and may go on.
-    pub(crate) fn take_at_least(&self, length: usize) -> Option<Vec<u8>> {
+    pub(crate) fn take_at_least(&self, length: usize) -> Option<(Vec<u8>, Lent<'_>)> {
         self.0.take(length, usize::MAX)
+    }
+}
+
+/// Memory of a shelf that is with a body. As long as this is there it counts as if it lay on the shelf:
+/// who announces much and sends little would otherwise get all that shelves can hold, one after another.
+pub(crate) struct Lent<'a> {
+    shelf: &'a Shelf,
+    size: usize,
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let mut kept = self.shelf.lock();
+        kept.lent = kept.lent.saturating_sub(self.size);
     }
 }
 
@@ -114,7 +130,9 @@ impl Shelf {
         let mut kept = self.lock();
         kept.bytes = kept.bytes.saturating_add(size);
         kept.buffers.push(bytes);
-        while kept.buffers.len() > self.max_buffers || kept.bytes > self.max_bytes {
+        while kept.buffers.len() > self.max_buffers
+            || kept.bytes.saturating_add(kept.lent) > self.max_bytes
+        {
             let smallest = kept.buffers.iter().enumerate().min_by_key(|(_, held)| held.capacity());
             let Some(at) = smallest.map(|(at, _)| at) else { break };
             gone.push(kept.remove(at));
@@ -125,7 +143,7 @@ impl Shelf {
     }
 
     /// The smallest that has room for so many bytes, if it is below the other size.
-    fn take(&self, least: usize, below: usize) -> Option<Vec<u8>> {
+    fn take(&self, least: usize, below: usize) -> Option<(Vec<u8>, Lent<'_>)> {
         if least < LEAST_BYTES {
             return None;
         }
@@ -134,7 +152,10 @@ impl Shelf {
         let (at, _) = sizes
             .filter(|(_, size)| (least..below).contains(size))
             .min_by_key(|(_, size)| *size)?;
-        Some(kept.remove(at))
+        let taken = kept.remove(at);
+        let size = taken.capacity();
+        kept.lent = kept.lent.saturating_add(size);
+        Some((taken, Lent { shelf: self, size }))
     }
 
     fn lock(&self) -> MutexGuard<'_, Kept> {
@@ -193,14 +214,15 @@ mod tests {
         for size in [100 << 10, 40 << 10, 200 << 10] {
             buffers.give_back(vec![0; size]);
         }
-        let take = |length: usize| buffers.take(length).map(|bytes| bytes.len());
+        let take = |length: usize| buffers.take(length).map(|(bytes, _)| bytes.len());
         assert_eq!(take(1000), None);
         assert_eq!(take(18 << 10), None, "40 KiB are more than twice as much");
         assert_eq!(take(20 << 10), Some(40 << 10));
         assert_eq!(take(90 << 10), Some(100 << 10));
         assert_eq!(take(201 << 10), None);
-        assert_eq!(buffers.clone().take_at_least(LEAST_BYTES).map(|b| b.len()), Some(200 << 10));
-        assert_eq!(buffers.take_at_least(LEAST_BYTES), None);
+        let large = buffers.take_at_least(LEAST_BYTES).map(|(bytes, _)| bytes.len());
+        assert_eq!(large, Some(200 << 10));
+        assert!(buffers.clone().take_at_least(LEAST_BYTES).is_none());
         assert_eq!(buffers.0.lock().bytes, 0);
     }
 

@@ -39,6 +39,7 @@ pub(crate) use self::attempt::remember;
 pub(crate) use self::base64::encode as base64;
 pub use self::body::Body;
 pub use self::buffers::Buffers;
+pub(crate) use self::buffers::Lent;
 pub use self::cancel::CancelToken;
 pub(crate) use self::cancel::{Afterwards, OnCancel, Watch};
 pub(crate) use self::collected::Collected;

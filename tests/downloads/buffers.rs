@@ -2,7 +2,9 @@
 
 use super::*;
 use fetchpool::{Buffers, Pool};
-use support::script::ok;
+use std::thread;
+use std::time::Instant;
+use support::script::{Gate, ok};
 
 /// A server with bodies of the sizes that the paths say, all of one letter, by length or in chunks.
 fn site() -> Server {
@@ -164,4 +166,33 @@ fn bodies_that_become_smaller_do_not_go_on_holding_the_memory_of_the_first() {
         assert!(body.capacity() / 2 <= size, "{} for {size}", body.capacity());
         buffers.give_back(body);
     }
+}
+
+#[test]
+fn what_a_body_has_taken_and_not_half_filled_is_still_in_the_bounds_of_the_shelf() {
+    let (server, buffers, gate) = (site(), Buffers::with_limits(8, 1_500_000), Gate::new());
+    let whole = ok([b'b'; 1_000_000]);
+    let slow = Script::new().reply(&whole[..5_000]).wait(&gate).send(&whole[5_000..]).serve();
+    let with_buffers = || session(|config| config.buffers = Some(buffers.clone()));
+    let kept = || format!("{buffers:?}");
+    let mut quick = with_buffers();
+    let mut read_and_drop = || drop(quick.request(server.url("/1000000/a")).unwrap());
+
+    read_and_drop();
+    assert_eq!(kept(), "Buffers(1)");
+    let mut other = with_buffers();
+    let url = slow.url("/");
+    let borrower = thread::spawn(move || other.request(url).unwrap());
+    let began = Instant::now();
+    while kept() != "Buffers(0)" && began.elapsed() < PATIENCE {
+        thread::yield_now();
+    }
+    read_and_drop();
+    assert_eq!(kept(), "Buffers(0)", "a body that stands still has all that there may be");
+
+    gate.open();
+    let response = borrower.join().unwrap();
+    assert!(response.bytes() == [b'b'; 1_000_000]);
+    read_and_drop();
+    assert_eq!(kept(), "Buffers(1)", "the other body is whole, and its owner's affair");
 }

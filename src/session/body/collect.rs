@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::{Allowance, Most, too_large};
 use crate::connection::{Patience, Sink};
 use crate::error::Error;
-use crate::message::{Buffers, Collected};
+use crate::message::{Buffers, Collected, Lent};
 use crate::session::coding::Decoder;
 use crate::wire::Limits;
 
@@ -23,8 +23,9 @@ pub(in crate::session) struct Collect<'a> {
     allowed: usize,
     /// Where memory comes from that was used before, and where this one goes.
     buffers: Option<&'a Buffers>,
-    /// Whether it was used before: then all of it is memory, also what nothing was written to.
-    is_used: bool,
+    /// Until half of memory that was used before is filled: all of that is memory, also what nothing
+    /// was written to, and a body is counted by its length.
+    lent: Option<Lent<'a>>,
 }
 
 impl<'a> Collect<'a> {
@@ -46,25 +47,14 @@ impl<'a> Collect<'a> {
         let length = length.map_or(0, |length| usize::try_from(length).unwrap_or(usize::MAX));
         let start = if length < PAGES_BYTES { 0 } else { PAGES_START };
         let used = buffers.and_then(|buffers| buffers.take(length.saturating_add(start)));
-        let is_used = used.is_some();
-        let bytes = match used {
-            Some(mut bytes) => {
+        let (bytes, lent) = match used {
+            Some((mut bytes, lent)) => {
                 bytes.resize(length.saturating_add(start), 0);
-                bytes
+                (bytes, Some(lent))
             }
-            None => vec![0; length.min(TRUSTED_BYTES).saturating_add(start)],
+            None => (vec![0; length.min(TRUSTED_BYTES).saturating_add(start)], None),
         };
-        Ok(Self {
-            bytes,
-            start,
-            filled: 0,
-            decoder,
-            limit,
-            allowance,
-            allowed: 0,
-            buffers,
-            is_used,
-        })
+        Ok(Self { bytes, start, filled: 0, decoder, limit, allowance, allowed: 0, buffers, lent })
     }
 
     /// The body is over. An error if it is not whole by that.
@@ -78,9 +68,10 @@ impl<'a> Collect<'a> {
         let end = self.start.saturating_add(len);
         let capacity = self.bytes.capacity();
         // It may wait long for its reader, and what is held for it is counted by its length.
-        let held = if self.is_used { capacity } else { self.bytes.len() };
-        if let Some(buffers) = self.buffers.filter(|_| held / 2 > end) {
+        let is_little = self.lent.is_some() || self.bytes.len() / 2 > end;
+        if let Some(buffers) = self.buffers.filter(|_| is_little) {
             let body = self.bytes.get(self.start..end).unwrap_or_default().to_vec();
+            self.lent = None;
             buffers.give_back(self.bytes);
             return Collected::new(body, 0, Some(buffers));
         }
@@ -152,21 +143,31 @@ impl<'a> Collect<'a> {
         }
         let place = self.place();
         if let Some(buffers) = self.buffers
-            && let Some(mut used) = buffers.take_at_least(end)
+            && let Some((mut used, lent)) = buffers.take_at_least(end)
         {
             if used.len() < place {
                 used.resize(place, 0);
             }
             if let (Some(to), Some(from)) = (used.get_mut(..place), self.bytes.get(..place)) {
                 to.copy_from_slice(from);
-                buffers.give_back(std::mem::replace(&mut self.bytes, used));
-                self.is_used = true;
+                let old = std::mem::replace(&mut self.bytes, used);
+                self.lent = Some(lent);
+                buffers.give_back(old);
                 return;
             }
         }
         let limit = self.limit().saturating_add(self.start).saturating_add(1);
         let room = end.max(capacity.saturating_mul(2).min(limit));
         self.bytes.reserve_exact(room.saturating_sub(self.bytes.len()));
+        self.lent = None;
+    }
+
+    /// So many bytes of the body are there.
+    fn fill(&mut self, filled: usize) {
+        self.filled = filled;
+        if self.lent.is_some() && self.place() >= self.bytes.capacity() / 2 {
+            self.lent = None;
+        }
     }
 
     fn decode(&mut self, bytes: &mut &[u8]) -> Result<bool, Error> {
@@ -179,7 +180,7 @@ impl<'a> Collect<'a> {
         let Some(decoder) = &mut self.decoder else { return Ok(false) };
         let room = self.bytes.get_mut(place..end).unwrap_or_default();
         let (made, more) = decoder.push(bytes, room)?;
-        self.filled = self.filled.saturating_add(made);
+        self.fill(self.filled.saturating_add(made));
         if u64::try_from(self.filled).is_ok_and(|filled| filled > self.limit) {
             return Err(too_large(self.limit));
         }
@@ -213,7 +214,7 @@ impl Sink for Collect<'_> {
                 self.bytes.extend_from_slice(bytes);
             }
         }
-        self.filled = filled;
+        self.fill(filled);
         *bytes = &[];
         Ok(false)
     }
@@ -252,7 +253,7 @@ impl Sink for Collect<'_> {
 
     fn filled(&mut self, count: usize) -> Result<(), Error> {
         let room = self.bytes.len().saturating_sub(self.start);
-        self.filled = self.filled.saturating_add(count).min(room);
+        self.fill(self.filled.saturating_add(count).min(room));
         Ok(())
     }
 }
