@@ -142,8 +142,10 @@ impl<'a> Collect<'a> {
             return;
         }
         let place = self.place();
+        let limit = self.limit().saturating_add(self.start).saturating_add(1);
+        let room = end.max(capacity.saturating_mul(2).min(limit));
         if let Some(buffers) = self.buffers
-            && let Some((mut used, lent)) = buffers.take_at_least(end)
+            && let Some((mut used, lent)) = buffers.take_at_least(room)
         {
             if used.len() < place {
                 used.resize(place, 0);
@@ -156,8 +158,6 @@ impl<'a> Collect<'a> {
                 return;
             }
         }
-        let limit = self.limit().saturating_add(self.start).saturating_add(1);
-        let room = end.max(capacity.saturating_mul(2).min(limit));
         self.bytes.reserve_exact(room.saturating_sub(self.bytes.len()));
         self.lent = None;
     }
@@ -327,5 +327,21 @@ mod tests {
                 assert!(body.capacity() / 2 <= length, "{} for {length}", body.capacity());
             }
         }
+    }
+
+    #[test]
+    fn a_body_that_grows_is_moved_few_times_whatever_is_on_the_shelf() {
+        let (limits, buffers) = (Limits::default(), Buffers::new());
+        for count in 1..=60 {
+            buffers.give_back(vec![0; count * (32 << 10)]);
+        }
+        let mut sink = Collect::new(None, None, &limits, None, Some(&buffers)).unwrap();
+        let mut moves = 0;
+        while sink.filled < 1_900_000 {
+            let place = sink.bytes.as_ptr();
+            while sink.data(&mut [0; 4096].as_slice()).unwrap() {}
+            moves += u32::from(sink.bytes.as_ptr() != place);
+        }
+        assert!(moves <= 12, "{moves}");
     }
 }
