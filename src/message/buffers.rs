@@ -122,7 +122,7 @@ impl Home {
 
 impl Shelf {
     fn put(&self, bytes: Vec<u8>) {
-        let size = bytes.capacity();
+        let size = size_of(&bytes);
         if bytes.len() < LEAST_BYTES || size > self.max_bytes || self.max_buffers == 0 {
             return;
         }
@@ -153,7 +153,7 @@ impl Shelf {
             .filter(|(_, size)| (least..below).contains(size))
             .min_by_key(|(_, size)| *size)?;
         let taken = kept.remove(at);
-        let size = taken.capacity();
+        let size = size_of(&taken);
         kept.lent = kept.lent.saturating_add(size);
         Some((taken, Lent { shelf: self, size }))
     }
@@ -167,9 +167,15 @@ impl Shelf {
 impl Kept {
     fn remove(&mut self, at: usize) -> Vec<u8> {
         let buffer = self.buffers.swap_remove(at);
-        self.bytes = self.bytes.saturating_sub(buffer.capacity());
+        self.bytes = self.bytes.saturating_sub(size_of(&buffer));
         buffer
     }
+}
+
+/// What a buffer counts for. A large body begins a little behind the beginning of its memory: of two that
+/// are half as large as a shelf both have their place there.
+const fn size_of(buffer: &Vec<u8>) -> usize {
+    buffer.capacity().saturating_sub(LINE_BYTES)
 }
 
 impl Default for Buffers {
@@ -186,6 +192,8 @@ impl fmt::Debug for Buffers {
 }
 
 const LEAST_BYTES: usize = 16 << 10;
+/// A line of the CPU's cache.
+const LINE_BYTES: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -196,3 +196,12 @@ fn what_a_body_has_taken_and_not_half_filled_is_still_in_the_bounds_of_the_shelf
     read_and_drop();
     assert_eq!(kept(), "Buffers(1)", "the other body is whole, and its owner's affair");
 }
+
+#[test]
+fn a_shelf_has_a_place_for_as_many_bodies_as_fit_into_it_by_their_lengths() {
+    let (server, buffers) = (site(), Buffers::with_limits(8, 2_000_000));
+    let mut session = session(|config| config.buffers = Some(buffers.clone()));
+    let responses = [(); 3].map(|()| session.request(server.url("/1000000/a")).unwrap());
+    drop(responses);
+    assert_eq!(format!("{buffers:?}"), "Buffers(2)");
+}
