@@ -77,10 +77,11 @@ impl Buffers {
         self.0.put(bytes);
     }
 
-    /// Where a body's memory comes back to. It keeps nothing alive: responses may outlive all sessions,
-    /// and then nobody would take what they bring.
-    pub(super) fn home(&self) -> Home {
-        Home(Arc::downgrade(&self.0))
+    /// Where the memory of a body of so many bytes comes back to. It keeps nothing alive: responses may
+    /// outlive all sessions, and then nobody would take what they bring. For what would not be kept it is
+    /// nowhere, which spares small bodies the count of references that all workers share.
+    pub(super) fn home(&self, length: usize) -> Home {
+        if length < LEAST_BYTES { Home::default() } else { Home(Arc::downgrade(&self.0)) }
     }
 
     /// Memory for so many bytes, but none that is much larger: who holds the body holds all of it.
@@ -237,7 +238,8 @@ mod tests {
     #[test]
     fn what_a_body_brings_is_kept_as_long_as_somebody_may_take_it() {
         let buffers = Buffers::new();
-        let (home, other) = (buffers.home(), buffers.clone());
+        assert!(buffers.home(LEAST_BYTES - 1).0.upgrade().is_none());
+        let (home, other) = (buffers.home(LEAST_BYTES), buffers.clone());
         drop(buffers);
         home.give_back(vec![0; 20 << 10]);
         assert_eq!(sizes(&other), [20 << 10]);

@@ -18,7 +18,8 @@ pub(crate) struct Collected {
 impl Collected {
     /// What stands behind the first `start` bytes; the memory goes to `buffers` one day.
     pub(crate) fn new(bytes: Vec<u8>, start: usize, buffers: Option<&Buffers>) -> Self {
-        Self { bytes, start, home: buffers.map(Buffers::home).unwrap_or_default() }
+        let home = buffers.map(|buffers| buffers.home(bytes.len())).unwrap_or_default();
+        Self { bytes, start, home }
     }
 
     /// The bytes, as the caller's own.
