@@ -11,8 +11,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 /// taken out of it ([`into_bytes`](crate::Response::into_bytes)) can be [given back](Self::give_back).
 ///
 /// Clones are the same shelf. The workers of a pool have one together, and a session alone has its own,
-/// also where none is set. It holds at most so many buffers and bytes; beyond that the smallest go, and
-/// what is below 16 KiB does not come here at all. Of what a buffer held nothing is seen again: a body
+/// also where none is set. It holds at most so many buffers and bytes, for as long as it is there, and
+/// what bodies have taken and not half filled is among them; beyond that the smallest go, and what is
+/// below 16 KiB does not come here at all. Of what a buffer held nothing is seen again: a body
 /// ends where its own bytes end. But nor is it wiped out.
 ///
 /// # Examples

@@ -138,7 +138,8 @@ impl Response {
     }
 
     /// The body, content codings undone, without new memory. What [`Buffers`](super::Buffers) would use
-    /// again is the caller's then.
+    /// again is the caller's then. Of a large body all bytes are moved for it, by a few places:
+    /// [`bytes`](Self::bytes) costs nothing.
     #[must_use]
     pub fn into_bytes(self) -> Vec<u8> {
         self.0.body.into_vec()

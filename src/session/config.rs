@@ -154,8 +154,10 @@ pub struct SessionConfig {
     pub decompress: bool,
     /// Where the memory of bodies goes that were read and dropped, to be used again. Default: the workers
     /// of a pool have a shelf together, for 64 buffers and half of the pool's
-    /// [`body_budget`](crate::PoolBuilder::body_budget); a session alone has [`Buffers::new`] for itself.
-    /// With [`Buffers::none`] every body has new memory.
+    /// [`body_budget`](crate::PoolBuilder::body_budget); a session alone, and each
+    /// [`SessionThread`](crate::SessionThread), has [`Buffers::new`] for itself, and so up to 128 MiB as
+    /// long as it is there. With [`Buffers::none`] every body has new memory. Danger: a shelf that is made
+    /// in an initializer is another one for each worker.
     pub buffers: Option<Buffers>,
     /// Whether connections are kept for the next request. Default: yes.
     pub keep_alive: bool,
