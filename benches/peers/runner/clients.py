@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+from . import machine
+
 OURS = ["pool", "pool_recycle", "session"]
 FLOORS = ["raw", "raw_tls"]
 PEERS = ["hyper", "reqwest", "ureq", "attohttpc", "minreq", "curl"]
@@ -47,7 +49,14 @@ def build(here, wanted, through, is_built):
             if name in ["server", *FLOORS, "pool"]:
                 raise SystemExit("%s: %s" % (name, said))
             absent[name] = said
+    if not is_built:
+        built_of(here).write_text(machine.commit(here))
     return [client for client in wanted if program(client) not in absent], absent
+
+
+def built_of(here):
+    """The file that says of which commit they were built: with `--built` there may be another one by now."""
+    return target(here) / "commit"
 
 
 def build_one(here, name, through):

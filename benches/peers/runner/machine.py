@@ -21,10 +21,14 @@ def describe(here):
         "linux": os.uname().release,
         "rustc": output("rustc", "--version").removeprefix("rustc ").split(" ")[0],
         "nginx": output("nginx", "-v").rsplit("/", 1)[-1],
-        "commit": output("git", "-C", here, "rev-parse", "--short=12", "HEAD"),
+        "commit": commit(here),
         "date": datetime.date.today().isoformat(),
         "versions": {name: version for name, version in versions.items() if version},
     }
+
+
+def commit(here):
+    return output("git", "-C", here, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*")
 
 
 def first(pattern, text):
