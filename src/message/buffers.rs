@@ -1,5 +1,6 @@
 //! Memory of bodies that were read, to be used again.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -12,9 +13,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 ///
 /// Clones are the same shelf. The workers of a pool have one together, and a session alone has its own,
 /// also where none is set. It holds at most so many buffers and bytes, for as long as it is there, and
-/// what bodies have taken and not half filled is among them; beyond that the smallest go, and what is
-/// below 16 KiB does not come here at all. Of what a buffer held nothing is seen again: a body
-/// ends where its own bytes end. But nor is it wiped out.
+/// what bodies have taken and not half filled is among them; beyond that those go that have lain there
+/// longest, and what is below 16 KiB does not come here at all. Of what a buffer held nothing is seen
+/// again: a body ends where its own bytes end. But nor is it wiped out.
 ///
 /// # Examples
 ///
@@ -43,8 +44,9 @@ struct Shelf {
 
 #[derive(Default)]
 struct Kept {
-    /// Each as long as what may be written over without being cleared first.
-    buffers: Vec<Vec<u8>>,
+    /// Each as long as what may be written over without being cleared first. The last to come is the
+    /// last: what nobody has taken for long makes room for what is wanted now, also where it is larger.
+    buffers: VecDeque<Vec<u8>>,
     /// What they hold together.
     bytes: usize,
     /// What bodies have taken and not half filled.
@@ -131,13 +133,12 @@ impl Shelf {
         let mut gone = Vec::new();
         let mut kept = self.lock();
         kept.bytes = kept.bytes.saturating_add(size);
-        kept.buffers.push(bytes);
+        kept.buffers.push_back(bytes);
         while kept.buffers.len() > self.max_buffers
             || kept.bytes.saturating_add(kept.lent) > self.max_bytes
         {
-            let smallest = kept.buffers.iter().enumerate().min_by_key(|(_, held)| held.capacity());
-            let Some(at) = smallest.map(|(at, _)| at) else { break };
-            gone.push(kept.remove(at));
+            let Some(oldest) = kept.remove(0) else { break };
+            gone.push(oldest);
         }
         drop(kept);
         // Giving memory back to the system may take long: not under the lock.
@@ -154,7 +155,7 @@ impl Shelf {
         let (at, _) = sizes
             .filter(|(_, size)| (least..below).contains(size))
             .min_by_key(|(_, size)| *size)?;
-        let taken = kept.remove(at);
+        let taken = kept.remove(at)?;
         let size = size_of(&taken);
         kept.lent = kept.lent.saturating_add(size);
         Some((taken, Lent { shelf: self, size }))
@@ -167,10 +168,10 @@ impl Shelf {
 }
 
 impl Kept {
-    fn remove(&mut self, at: usize) -> Vec<u8> {
-        let buffer = self.buffers.swap_remove(at);
+    fn remove(&mut self, at: usize) -> Option<Vec<u8>> {
+        let buffer = self.buffers.remove(at)?;
         self.bytes = self.bytes.saturating_sub(size_of(&buffer));
-        buffer
+        Some(buffer)
     }
 }
 
@@ -208,14 +209,25 @@ mod tests {
     }
 
     #[test]
-    fn as_many_buffers_and_bytes_as_there_may_be_are_kept_and_the_smallest_go() {
+    fn as_many_buffers_and_bytes_as_there_may_be_are_kept_and_the_oldest_go() {
         let buffers = Buffers::with_limits(2, 100 << 10);
         for size in [1, (16 << 10) - 1, 20 << 10, 16 << 10, 30 << 10, 101 << 10] {
             buffers.give_back(vec![0; size]);
         }
-        assert_eq!(sizes(&buffers), [20 << 10, 30 << 10]);
+        assert_eq!(sizes(&buffers), [16 << 10, 30 << 10]);
         buffers.give_back(vec![0; 90 << 10]);
         assert_eq!(sizes(&buffers), [90 << 10]);
+    }
+
+    #[test]
+    fn large_memory_that_nobody_takes_does_not_keep_out_what_smaller_bodies_bring() {
+        let buffers = Buffers::with_limits(8, 1 << 20);
+        buffers.give_back(vec![0; 512 << 10]);
+        buffers.give_back(vec![0; 512 << 10]);
+        for _ in 0..3 {
+            buffers.give_back(vec![0; 100 << 10]);
+            assert!(buffers.take(100 << 10).is_some());
+        }
     }
 
     #[test]
