@@ -1,7 +1,7 @@
 //! How each worker comes to its session.
 
 use std::error::Error as StdError;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use crate::catch::catch;
 use crate::connection::Interrupt;
@@ -37,6 +37,8 @@ type Hook = dyn Fn(&mut SessionConfig) -> Result<(), Box<dyn StdError + Send + S
 #[derive(Clone, Default)]
 pub(super) struct Setup {
     pub(super) config: SessionConfig,
+    /// The same, for all workers, where no hook changes it.
+    shared: OnceLock<Arc<SessionConfig>>,
     initializer: Option<Arc<Hook>>,
     auth_generator: Option<Arc<Hook>>,
 }
@@ -59,13 +61,19 @@ impl Setup {
     /// The session of one worker, in a box: it is large, and a worker's stack is to be small. What is
     /// wrong with it is told for each job that it takes.
     pub(super) fn session(&self, interrupt: &Interrupt) -> Result<Box<Session>, SetupFault> {
-        let mut config = self.config.clone();
+        if self.initializer.is_none() && self.auth_generator.is_none() {
+            let shared = self.shared.get_or_init(|| self.own_config());
+            return session(Arc::clone(shared), interrupt);
+        }
+        let mut shared = self.own_config();
+        // Nobody else has it yet.
+        let config = Arc::make_mut(&mut shared);
         for (name, hook) in
             [("initializer", &self.initializer), ("auth_generator", &self.auth_generator)]
         {
             let Some(hook) = hook else { continue };
             // Also how the error prints is the caller's code.
-            let run = || hook(&mut config).map_err(|error| format!("the {name} failed: {error}"));
+            let run = || hook(&mut *config).map_err(|error| format!("the {name} failed: {error}"));
             match catch(run) {
                 Ok(Ok(())) => {}
                 Ok(Err(detail)) => {
@@ -77,9 +85,18 @@ impl Setup {
                 }
             }
         }
-        let session = Session::with_interrupt(config, interrupt.clone());
-        session.map(Box::new).map_err(|error| SetupFault::of(&error))
+        session(shared, interrupt)
     }
+
+    /// A copy. Its kilobyte is not to lie on the stack while more is called.
+    #[inline(never)]
+    fn own_config(&self) -> Arc<SessionConfig> {
+        Arc::new(self.config.clone())
+    }
+}
+
+fn session(config: Arc<SessionConfig>, interrupt: &Interrupt) -> Result<Box<Session>, SetupFault> {
+    Session::with_interrupt(config, interrupt.clone()).map_err(|error| SetupFault::of(&error))
 }
 
 /// Why a worker has no session, kept to be told more than once.

@@ -26,6 +26,7 @@ mod trail;
 mod upload;
 
 use std::fmt;
+use std::sync::Arc;
 
 pub(crate) use self::again::Again;
 #[cfg(feature = "digest")]
@@ -67,7 +68,8 @@ use crate::wire::is_own_field;
 /// # Ok::<(), fetchpool::Error>(())
 /// ```
 pub struct Session {
-    config: SessionConfig,
+    /// Shared with other workers, where all begin with the same.
+    config: Arc<SessionConfig>,
     idle: Idle,
     #[cfg(feature = "tls-no-provider")]
     tls: TlsContext,
@@ -99,14 +101,15 @@ impl Session {
     /// that the crate alone writes, or a [`retry`](SessionConfig::retry) that cannot be, [`Tls`](ErrorKind::Tls) for certificates and keys that
     /// cannot be read, and other settings of TLS that cannot be used.
     pub fn new(config: SessionConfig) -> Result<Self, Error> {
-        Self::with_interrupt(config, Interrupt::default())
+        Self::with_interrupt(Arc::new(config), Interrupt::default()).map(|session| *session)
     }
 
-    /// A session whose requests another thread can end.
+    /// A session whose requests another thread can end. In a box, which costs a thread's stack less
+    /// than to hand it on.
     pub(crate) fn with_interrupt(
-        config: SessionConfig,
+        config: Arc<SessionConfig>,
         interrupt: Interrupt,
-    ) -> Result<Self, Error> {
+    ) -> Result<Box<Self>, Error> {
         if let Some(fault) = &config.fault {
             return Err(fault.clone().into());
         }
@@ -119,7 +122,7 @@ impl Session {
             return Err(Error::new(ErrorKind::InvalidRequest, fault).during(Phase::Setup));
         }
         config.overrides.check()?;
-        Ok(Self {
+        Ok(Box::new(Self {
             idle: Idle::new(config.max_idle_connections, config.idle_timeout),
             #[cfg(feature = "tls-no-provider")]
             tls: TlsContext::new(&config.tls)?,
@@ -137,7 +140,7 @@ impl Session {
             head: Vec::new(),
             piece: Vec::new(),
             config,
-        })
+        }))
     }
 
     /// Sends a request, follows its redirects and reads the whole response; and tries again, where
@@ -228,7 +231,7 @@ impl Default for Session {
             targets: Targets::default(),
             head: Vec::new(),
             piece: Vec::new(),
-            config,
+            config: Arc::new(config),
         }
     }
 }

@@ -66,7 +66,8 @@ impl Session {
         let decoder = self.decoder(answer, &self.config.limits)?;
         let length = answer.exchange.body_length();
         if self.config.buffers.is_none() && !answer.exchange.is_done() {
-            self.config.buffers = Some(Buffers::new());
+            // Where it is shared there are some.
+            Arc::make_mut(&mut self.config).buffers = Some(Buffers::new());
         }
         let buffers = self.config.buffers.as_ref().filter(|_| !answer.exchange.is_done());
         let limits = &self.config.limits;
