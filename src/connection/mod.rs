@@ -88,7 +88,7 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Opens a connection: look-up, TCP, a proxy's part and, for `https`, TLS, all under the one
-    /// deadline.
+    /// deadline. In a box: it is moved from hand to hand.
     pub(crate) fn open(
         route: &Route<'_>,
         dialing: &Dialing,
@@ -96,7 +96,7 @@ impl Connection {
         patience: &Patience<'_>,
         watched: Watched<'_>,
         timings: &mut Timings,
-    ) -> Result<Self, Error> {
+    ) -> Result<Box<Self>, Error> {
         let target = route.target;
         #[cfg(not(feature = "tls-no-provider"))]
         if target.is_https() {
@@ -140,7 +140,7 @@ impl Connection {
         };
         debug!("connected to {:?} for {}", peer, target.origin());
         let proxy = route.proxy.cloned();
-        Ok(Self { stream, buffer: Buffer::new(), peer, passed_over, proxy, used: None })
+        Ok(Box::new(Self { stream, buffer: Buffer::new(), peer, passed_over, proxy, used: None }))
     }
 
     /// What the connection leads through.

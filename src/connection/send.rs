@@ -62,6 +62,10 @@ impl Connection {
 
     /// Refuses a peer that speaks before it was asked: what it says answers somebody else's
     /// request, or none. (A kept connection was looked at before it was chosen.)
+    ///
+    /// Not inlined, as `write` is not: what they need of the stack is not to lie under the wait for
+    /// the answer, where each page is kept for as long as the thread.
+    #[inline(never)]
     fn hear_out(&mut self, patience: &Patience<'_>) -> Result<(), Error> {
         match self.stream.look() {
             // That the peer has closed is found, and told, where the answer is waited for.
@@ -80,6 +84,7 @@ impl Connection {
     }
 
     /// Writes the request, unless the peer answers before the end of it.
+    #[inline(never)]
     fn write(
         &mut self,
         request: Outgoing<'_>,

@@ -37,7 +37,9 @@ struct Way<'a> {
 
 impl Connection {
     /// A stream through the proxy, up to where the first byte for the target goes, or for the proxy
-    /// in the target's place; and the proxy's address.
+    /// in the target's place; and the proxy's address. Not a part of what opens connections without
+    /// one, to whose stack it would add.
+    #[inline(never)]
     pub(super) fn through(
         proxy: &Proxy,
         route: &Route<'_>,

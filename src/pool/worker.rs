@@ -169,6 +169,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether the job is to be parked for another try, and when it must be over.
+    #[inline(never)]
     fn again(
         &self,
         order: &Order,

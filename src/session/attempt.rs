@@ -25,7 +25,7 @@ impl Session {
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
-    ) -> Result<(Connection, Answer), Error> {
+    ) -> Result<(Box<Connection>, Answer), Error> {
         let proxy = self.proxy_for(&step.target)?;
         let mut head = std::mem::take(&mut self.head);
         let result = self.attempt_with(&mut head, course, step, proxy.as_ref(), trail);
@@ -33,6 +33,9 @@ impl Session {
         result
     }
 
+    /// Not inlined, as others here: what lies on the stack under the wait for an answer stays in memory
+    /// as long as its thread, and a pool has many that wait.
+    #[inline(never)]
     fn attempt_with(
         &mut self,
         head: &mut Vec<u8>,
@@ -40,7 +43,7 @@ impl Session {
         step: &Step,
         proxy: Option<&Proxy>,
         trail: &mut Trail,
-    ) -> Result<(Connection, Answer), Error> {
+    ) -> Result<(Box<Connection>, Answer), Error> {
         let request = course.request;
         let mut upload = Upload::open(request, step)?;
         let wait = self.wait_for_continue(request, &upload);
@@ -51,18 +54,38 @@ impl Session {
         course.watched.tell(|observer, job| {
             observer.attempt(job, &redact(step.target.as_str()), course.number);
         });
-        let (connection, answer) = self.exchange(&mut letter, course, step, trail)?;
+        let mut result = self.exchange(&mut letter, course, step, trail);
         // Somebody on the way cannot wait, and has done nothing (RFC 9110 §10.1.1).
-        if answer.head.status == 417 && wait.is_some() && letter.upload.rewind() {
-            debug!("{:?} is asked once more, and not for a 100", step.target);
-            let error = Error::new(ErrorKind::Status, "417: it was asked for a 100 first");
-            trail.failed(error.during(Phase::Waiting), Some(417), step.target.as_str());
-            drop(connection);
-            letter.wait = None;
-            self.write(&mut letter, course, step)?;
-            return self.exchange(&mut letter, course, step, trail);
+        if let Ok((_, Answer { head, .. })) = &result
+            && head.status == 417
+            && wait.is_some()
+            && letter.upload.rewind()
+        {
+            self.ask_at_once(&mut letter, course, step, trail, &mut result);
         }
-        Ok((connection, answer))
+        result
+    }
+
+    /// Asks once more, and not for a 100.
+    #[inline(never)]
+    fn ask_at_once(
+        &mut self,
+        letter: &mut Letter<'_, '_>,
+        course: &Course<'_>,
+        step: &Step,
+        trail: &mut Trail,
+        result: &mut Result<(Box<Connection>, Answer), Error>,
+    ) {
+        debug!("{:?} is asked once more, and not for a 100", step.target);
+        let error = Error::new(ErrorKind::Status, "417: it was asked for a 100 first");
+        trail.failed(error.during(Phase::Waiting), Some(417), step.target.as_str());
+        letter.wait = None;
+        // Lets go of the connection first.
+        *result = Err(Error::new(ErrorKind::Closed, ""));
+        *result = match self.write(letter, course, step) {
+            Ok(()) => self.exchange(letter, course, step, trail),
+            Err(error) => Err(error),
+        };
     }
 
     /// Writes the head anew. No two that go out are signed, or counted, as the same.
@@ -83,29 +106,17 @@ impl Session {
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
-    ) -> Result<(Connection, Answer), Error> {
-        let limits = self.config.limits;
-        let kept = self.idle.take(&step.target, letter.proxy, Instant::now());
-        #[cfg(feature = "tls-no-provider")]
-        let kept = {
-            self.tls.head_for(&step.target, step.with_credentials);
-            kept.filter(|connection| connection.is_as(&self.tls, &step.target))
-        };
-        if let Some(mut connection) = kept {
+    ) -> Result<(Box<Connection>, Answer), Error> {
+        if let Some(mut connection) = self.kept(letter.proxy, step) {
             self.traffic.reused = self.traffic.reused.saturating_add(1);
             trail.goes_over(&connection, true);
-            let again = step.method.is_idempotent();
-            match letter.send(&mut connection, &limits, course, trail) {
-                // The end of an idle time, which crossed with the request (RFC 9110 §15.5.9).
-                Ok(answer) if answer.head.status == 408 && again && letter.upload.rewind() => {
-                    debug!("the kept connection for {:?} had timed out", step.target);
-                    let error = Error::new(ErrorKind::Closed, "408: the connection had timed out");
-                    trail.failed(error.during(Phase::Waiting), Some(408), step.target.as_str());
+            match letter.send(&mut connection, &self.config.limits, course, trail) {
+                Ok(answer) if answer.head.status == 408 && letter.goes_again(step) => {
+                    timed_out(answer, step, trail);
                 }
                 Ok(answer) => return Ok((connection, answer)),
-                Err(failure) if failure.went_stale && again && letter.upload.rewind() => {
-                    debug!("the kept connection for {:?} was stale", step.target);
-                    trail.failed(failure.error, None, step.target.as_str());
+                Err(failure) if failure.went_stale && letter.goes_again(step) => {
+                    went_stale(failure, step, trail);
                 }
                 Err(failure) => return Err(failure.error),
             }
@@ -115,10 +126,21 @@ impl Session {
         trail.begin();
         let mut connection = self.open(course, step, letter.proxy, trail)?;
         trail.goes_over(&connection, false);
-        match letter.send(&mut connection, &limits, course, trail) {
+        match letter.send(&mut connection, &self.config.limits, course, trail) {
             Ok(answer) => Ok((connection, answer)),
             Err(failure) => Err(failure.error),
         }
+    }
+
+    /// The kept connection for this step, if there is a good one.
+    fn kept(&mut self, proxy: Option<&Proxy>, step: &Step) -> Option<Box<Connection>> {
+        let kept = self.idle.take(&step.target, proxy, Instant::now());
+        #[cfg(feature = "tls-no-provider")]
+        let kept = {
+            self.tls.head_for(&step.target, step.with_credentials);
+            kept.filter(|connection| connection.is_as(&self.tls, &step.target))
+        };
+        kept
     }
 
     /// How long it is waited for a word that the body is wanted; not at all for a body of nothing.
@@ -127,13 +149,14 @@ impl Session {
         wait.filter(|_| !matches!(upload.length(), BodyLength::None | BodyLength::Known(0)))
     }
 
+    #[inline(never)]
     fn open(
         &mut self,
         course: &Course<'_>,
         step: &Step,
         proxy: Option<&Proxy>,
         trail: &mut Trail,
-    ) -> Result<Connection, Error> {
+    ) -> Result<Box<Connection>, Error> {
         let limit = Deadline::after(Instant::now(), self.config.connect_timeout, Clock::Connect);
         let connection = Connection::open(
             &Route { target: &step.target, proxy, limits: &self.config.limits },
@@ -175,6 +198,26 @@ impl Letter<'_, '_> {
         let outgoing = Outgoing { kind: self.kind, head: self.head, wait: self.wait, body };
         connection.send(outgoing, limits, &course.patience, &mut trail.timings)
     }
+
+    /// Whether sending the request twice does no more than sending it once, and it can be done.
+    fn goes_again(&mut self, step: &Step) -> bool {
+        step.method.is_idempotent() && self.upload.rewind()
+    }
+}
+
+/// The end of an idle time, which crossed with the request (RFC 9110 §15.5.9).
+#[inline(never)]
+fn timed_out(answer: Answer, step: &Step, trail: &mut Trail) {
+    drop(answer);
+    debug!("the kept connection for {:?} had timed out", step.target);
+    let error = Error::new(ErrorKind::Closed, "408: the connection had timed out");
+    trail.failed(error.during(Phase::Waiting), Some(408), step.target.as_str());
+}
+
+#[inline(never)]
+fn went_stale(failure: Failure, step: &Step, trail: &mut Trail) {
+    debug!("the kept connection for {:?} was stale", step.target);
+    trail.failed(failure.error, None, step.target.as_str());
 }
 
 /// A body up to this size is copied behind its head to be sent with it.

@@ -1,5 +1,6 @@
 //! Downloads to a file, gone on with where an earlier try left off.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Session;
@@ -20,9 +21,21 @@ impl Session {
         trail: &mut Trail,
     ) -> Result<Response, Error> {
         Self::check_destination(request)?;
-        let Destination::Resumable(path) = request.destination() else {
-            return self.follow(request, call, trail);
-        };
+        match request.destination() {
+            Destination::Resumable(path) => self.resume(request, path, call, trail),
+            _ => self.follow(request, call, trail),
+        }
+    }
+
+    /// Apart: its copies of the request would lie on the stack of every other one that waits.
+    #[inline(never)]
+    fn resume(
+        &mut self,
+        request: &Request,
+        path: &Path,
+        call: &Call<'_>,
+        trail: &mut Trail,
+    ) -> Result<Response, Error> {
         self.check_resumable(request)?;
         let Ok(mut target) = Target::parse(request.url()) else {
             // What is wrong with it is told there.

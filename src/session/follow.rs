@@ -26,6 +26,48 @@ impl Session {
         call: &Call<'_>,
         trail: &mut Trail,
     ) -> Result<Response, Error> {
+        let target = self.first_target(request, call)?;
+        let interrupt = self.interrupt.clone();
+        let observer = self.config.observer.clone();
+        let observed = Observed::new(call.index, request);
+        let config = &self.config;
+        let flow = Flow::new(config.first_byte_timeout, config.stall_timeout, config.low_speed);
+        let deadline = self.deadline_of(request, call.began);
+        let patience = Patience { deadline, batch: call.batch, flow: &flow, interrupt: &interrupt };
+        let course = Course {
+            request,
+            number: call.number,
+            patience,
+            watched: Watched::new(observer.as_deref(), observed),
+        };
+        let mut step = Step::first(request.method().clone(), target);
+        loop {
+            let started = Instant::now();
+            let (connection, mut answer) = match self.hop(&course, &step, trail) {
+                Ok(answered) => answered,
+                Err(error) if trail.history.is_empty() => {
+                    return Err(error.at(step.target.as_str()));
+                }
+                Err(error) => return Err(error.after_sending().at(step.target.as_str())),
+            };
+            let elapsed = started.elapsed();
+            let hops = trail.history.len();
+            let Some(next) = self.next_hop(&course, &step, (&connection, &answer), hops)? else {
+                let last = (connection, &mut answer);
+                return self.conclude(last, elapsed, step, call, &course, trail);
+            };
+            self.move_on((connection, &mut answer), &step, &next, &course, trail);
+            step = next;
+        }
+    }
+
+    // What is done once, before the wait for an answer or after it, has functions of its own that are
+    // not inlined: a page of stack that was touched once stays with its thread, and what waits is
+    // what a pool has many of.
+
+    /// Where the request goes first, if it can be sent.
+    #[inline(never)]
+    fn first_target(&mut self, request: &Request, call: &Call<'_>) -> Result<Target, Error> {
         if self.interrupt.is_raised() {
             return Err(Error::new(ErrorKind::Cancelled, "").during(Phase::Setup));
         }
@@ -44,104 +86,117 @@ impl Session {
         };
         let session_params = self.config.params.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         target.add_params(session_params.chain(request.added_params()));
+        Ok(target)
+    }
 
-        let interrupt = self.interrupt.clone();
-        let observer = self.config.observer.clone();
-        let observed = Observed::new(call.index, request);
-        let config = &self.config;
-        let flow = Flow::new(config.first_byte_timeout, config.stall_timeout, config.low_speed);
-        let deadline = self.deadline_of(request, call.began);
-        let patience = Patience { deadline, batch: call.batch, flow: &flow, interrupt: &interrupt };
-        let course = Course {
-            request,
-            number: call.number,
-            patience,
-            watched: Watched::new(observer.as_deref(), observed),
-        };
-        let allowed = request.own_allow_redirects().unwrap_or(self.config.allow_redirects);
-        let mut step = Step::first(request.method().clone(), target);
-        loop {
-            let started = Instant::now();
-            let (mut connection, mut answer) = self
-                .hop(&course, &step, trail)
-                .map_err(
-                    |error| if trail.history.is_empty() { error } else { error.after_sending() },
-                )
-                .map_err(|error| error.at(step.target.as_str()))?;
-            #[cfg(feature = "cookies")]
-            if let Some(jar) = &self.jar
-                && !is_refusal(answer.head.status, connection.proxy(), &step.target)
-            {
-                jar.keep(&answer.head.headers, &step.target);
-            }
-            course.watched.tell(|observer, job| {
-                observer.head(job, answer.head.status, &answer.head.headers);
-            });
-            let elapsed = started.elapsed();
-            let next = if allowed { next_step(&step, &answer.head) } else { Ok(None) };
-            let next = next.and_then(|next| goes_along(next, answer.head.status, request));
-            let next = match next {
-                Ok(Some(next)) if trail.history.len() < self.config.limits.redirects => next,
-                Ok(None) => {
-                    let peer = connection.peer();
-                    // Not that to a proxy, which reads what is not secret to it.
-                    let tls = connection.tls().filter(|_| step.target.is_https());
-                    let proxy = connection.proxy().cloned();
-                    let to = (request, step.target.as_str());
-                    let (taken, result) = self.receive(
-                        &mut connection,
-                        &mut answer,
-                        to,
-                        call.allowance,
-                        &patience,
-                        &mut trail.timings,
-                    );
-                    if result.is_ok() {
-                        self.settle(connection, &answer, &step.target);
-                    }
-                    let head = answer.head;
-                    let refused = refused(head.status, proxy.as_ref(), &step.target);
-                    let response = Response(Box::new(ResponseParts {
-                        status: head.status,
-                        version: head.version,
-                        reason: head.reason,
-                        headers: head.headers,
-                        url: step.target.into_text(),
-                        history: std::mem::take(&mut trail.history),
-                        elapsed,
-                        timings: trail.timings,
-                        peer,
-                        tls,
-                        body: taken.bytes,
-                        received: taken.received,
-                        attempts: Vec::new(),
-                    }));
-                    return match result {
-                        Ok(()) => unless_refused(response, proxy.as_ref(), refused.as_deref()),
-                        Err(error) => Err(error.at(response.url()).with_response(response)),
-                    };
-                }
-                refused => {
-                    let error = refused.err().unwrap_or_else(|| self.too_many_redirects());
-                    return Err(error.at(step.target.as_str()));
-                }
-            };
-            debug!("{} leads from {:?} to {:?}", answer.head.status, step.target, next.target);
-            course.watched.tell(|observer, job| {
-                observer.redirect(job, answer.head.status, &redact(next.target.as_str()));
-            });
-            self.discard(connection, &mut answer, &step.target, &patience, &mut trail.timings);
-            let (head, url) = (answer.head, step.target.as_str().to_owned());
-            trail.history.push(Hop { status: head.status, url, headers: head.headers });
-            step = next;
+    /// Hears what the head says; where it leads, if anywhere.
+    #[inline(never)]
+    fn next_hop(
+        &self,
+        course: &Course<'_>,
+        step: &Step,
+        (connection, answer): (&Connection, &Answer),
+        hops: usize,
+    ) -> Result<Option<Step>, Error> {
+        #[cfg(feature = "cookies")]
+        if let Some(jar) = &self.jar
+            && !is_refusal(answer.head.status, connection.proxy(), &step.target)
+        {
+            jar.keep(&answer.head.headers, &step.target);
         }
+        #[cfg(not(feature = "cookies"))]
+        let _ = connection;
+        course.watched.tell(|observer, job| {
+            observer.head(job, answer.head.status, &answer.head.headers);
+        });
+        let request = course.request;
+        if !request.own_allow_redirects().unwrap_or(self.config.allow_redirects) {
+            return Ok(None);
+        }
+        let next = next_step(step, &answer.head)
+            .and_then(|next| goes_along(next, answer.head.status, request));
+        match next {
+            Ok(Some(_)) if hops >= self.config.limits.redirects => Err(self.too_many_redirects()),
+            next => next,
+        }
+        .map_err(|error| error.at(step.target.as_str()))
+    }
+
+    /// Receives the body of the last answer, and makes it the response.
+    #[inline(never)]
+    fn conclude(
+        &mut self,
+        (mut connection, answer): (Box<Connection>, &mut Answer),
+        elapsed: Duration,
+        step: Step,
+        call: &Call<'_>,
+        course: &Course<'_>,
+        trail: &mut Trail,
+    ) -> Result<Response, Error> {
+        let peer = connection.peer();
+        // Not that to a proxy, which reads what is not secret to it.
+        let tls = connection.tls().filter(|_| step.target.is_https());
+        let proxy = connection.proxy().cloned();
+        let (taken, result) = self.receive(
+            &mut connection,
+            answer,
+            (course.request, step.target.as_str()),
+            call.allowance,
+            &course.patience,
+            &mut trail.timings,
+        );
+        if result.is_ok() {
+            self.settle(connection, answer, &step.target);
+        }
+        let head = &mut answer.head;
+        let refused = refused(head.status, proxy.as_ref(), &step.target);
+        let response = Response(Box::new(ResponseParts {
+            status: head.status,
+            version: head.version,
+            reason: std::mem::take(&mut head.reason),
+            headers: std::mem::take(&mut head.headers),
+            url: step.target.into_text(),
+            history: std::mem::take(&mut trail.history),
+            elapsed,
+            timings: trail.timings,
+            peer,
+            tls,
+            body: taken.bytes,
+            received: taken.received,
+            attempts: Vec::new(),
+        }));
+        match result {
+            Ok(()) => unless_refused(response, proxy.as_ref(), refused.as_deref()),
+            Err(error) => Err(error.at(response.url()).with_response(response)),
+        }
+    }
+
+    /// Leaves a hop behind for the next one.
+    #[inline(never)]
+    fn move_on(
+        &mut self,
+        (connection, answer): (Box<Connection>, &mut Answer),
+        last: &Step,
+        next: &Step,
+        course: &Course<'_>,
+        trail: &mut Trail,
+    ) {
+        debug!("{} leads from {:?} to {:?}", answer.head.status, last.target, next.target);
+        course.watched.tell(|observer, job| {
+            observer.redirect(job, answer.head.status, &redact(next.target.as_str()));
+        });
+        let patience = &course.patience;
+        self.discard(connection, answer, &last.target, patience, &mut trail.timings);
+        let (status, url) = (answer.head.status, last.target.as_str().to_owned());
+        let headers = std::mem::take(&mut answer.head.headers);
+        trail.history.push(Hop { status, url, headers });
     }
 
     /// Reads away the body of an answer that is not the last, never decoded, if that is cheaper than a
     /// new connection.
     pub(super) fn discard(
         &mut self,
-        mut connection: Connection,
+        mut connection: Box<Connection>,
         answer: &mut Answer,
         target: &Target,
         patience: &Patience<'_>,
@@ -161,7 +216,7 @@ impl Session {
     }
 
     /// Ends an exchange: the connection is kept if nothing speaks against it.
-    fn settle(&mut self, mut connection: Connection, answer: &Answer, target: &Target) {
+    fn settle(&mut self, mut connection: Box<Connection>, answer: &Answer, target: &Target) {
         let verdict = connection.finish(answer);
         debug!("{} from {target:?}, connection: {verdict:?}", answer.head.status);
         // From here on a cancel cannot reach the socket; one that came before has shut it.

@@ -24,7 +24,7 @@ impl Session {
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
-    ) -> Result<(Connection, Answer), Error> {
+    ) -> Result<(Box<Connection>, Answer), Error> {
         let mut answered = 0_u32;
         loop {
             let (connection, mut answer) = self.attempt(course, step, trail)?;
@@ -58,7 +58,7 @@ impl Session {
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
-    ) -> Result<(Connection, Answer), Error> {
+    ) -> Result<(Box<Connection>, Answer), Error> {
         self.attempt(course, step, trail)
     }
 

@@ -15,7 +15,7 @@ use crate::message::{Origin, Target};
 #[derive(Debug)]
 pub(super) struct Idle {
     /// Least recently used first.
-    kept: Vec<(Option<Origin>, Connection)>,
+    kept: Vec<(Option<Origin>, Box<Connection>)>,
     /// The connection that is in use: where it leads to.
     lent: Option<Option<Origin>>,
     /// Whether it leads elsewhere, or not at all, than when that was asked last.
@@ -36,7 +36,7 @@ impl Idle {
         target: &Target,
         proxy: Option<&Proxy>,
         now: Instant,
-    ) -> Option<Connection> {
+    ) -> Option<Box<Connection>> {
         let forwards = proxy.is_some_and(|proxy| proxy.forwards(target));
         let place = self.kept.iter().position(|(origin, connection)| {
             let leads_there = match origin {
@@ -52,7 +52,7 @@ impl Idle {
 
     /// Keeps a connection to the target's origin. Those that are too old go, and if there are
     /// still too many the oldest does.
-    pub(super) fn put(&mut self, target: &Target, connection: Connection, now: Instant) {
+    pub(super) fn put(&mut self, target: &Target, connection: Box<Connection>, now: Instant) {
         let before = self.kept.len();
         self.kept.retain(|(_, kept)| kept.idle(now) <= self.max_age);
         self.changed |= self.kept.len() < before;
