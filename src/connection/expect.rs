@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use super::Connection;
 use super::deadline::Deadline;
 use super::flow::Flow;
 use super::patience::Patience;
-use super::{Connection, READ_BYTES_HEAD};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
 use crate::message::Clock;
@@ -50,7 +50,7 @@ impl Connection {
                 Event::Interim(100) => return Ok(None),
                 Event::Interim(status) => debug!("interim response {status} from {:?}", self.peer),
                 Event::NeedInput => {
-                    if self.fill(READ_BYTES_HEAD, Phase::Waiting, patience)? == 0 {
+                    if self.fill_for_head(Phase::Waiting, patience)? == 0 {
                         exchange.receive_close()?;
                     }
                 }

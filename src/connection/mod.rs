@@ -77,6 +77,8 @@ use crate::wire::{Buffer, Event, Exchange, Limits, Verdict};
 pub(crate) struct Connection {
     stream: Stream,
     buffer: Buffer,
+    /// How much is read at a time until there is a head.
+    piece: usize,
     peer: Option<SocketAddr>,
     /// Addresses of the host that did not connect, before the peer's did.
     passed_over: Vec<SocketAddr>,
@@ -140,7 +142,15 @@ impl Connection {
         };
         debug!("connected to {:?} for {}", peer, target.origin());
         let proxy = route.proxy.cloned();
-        Ok(Box::new(Self { stream, buffer: Buffer::new(), peer, passed_over, proxy, used: None }))
+        Ok(Box::new(Self {
+            stream,
+            buffer: Buffer::new(),
+            piece: READ_BYTES_FIRST,
+            peer,
+            passed_over,
+            proxy,
+            used: None,
+        }))
     }
 
     /// What the connection leads through.
@@ -252,6 +262,15 @@ impl Connection {
         answer.exchange.verdict(&self.buffer)
     }
 
+    /// Reads a piece of what there may be before a body.
+    fn fill_for_head(&mut self, phase: Phase, patience: &Patience<'_>) -> Result<usize, Error> {
+        let count = self.fill(self.piece, phase, patience)?;
+        if count >= self.piece {
+            self.piece = READ_BYTES_HEAD;
+        }
+        Ok(count)
+    }
+
     fn fill(&mut self, want: usize, phase: Phase, patience: &Patience<'_>) -> Result<usize, Error> {
         let space = self.buffer.space(want);
         let count = self
@@ -302,4 +321,6 @@ impl fmt::Debug for Connection {
 /// How much room a read is given. A head mostly comes whole, with a small body behind it; a large
 /// body that must pass through the buffer is read in larger pieces.
 const READ_BYTES_HEAD: usize = 4 * 1024;
+/// But a new connection's is smaller until one was too small: many may wait, each with its own.
+const READ_BYTES_FIRST: usize = 2 * 1024;
 const READ_BYTES_BODY: usize = 16 * 1024;

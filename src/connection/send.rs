@@ -3,12 +3,12 @@
 use std::io;
 use std::time::{Duration, Instant};
 
+use super::Connection;
 use super::answer::{Answer, Failure, Outgoing};
 use super::feed::{Feed, Payload};
 use super::patience::{Patience, is_close};
 use super::socket::Look;
 use super::times::Times;
-use super::{Connection, READ_BYTES_HEAD};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
 use crate::message::Timings;
@@ -71,7 +71,7 @@ impl Connection {
             // That the peer has closed is found, and told, where the answer is waited for.
             Ok(Look::Quiet | Look::Closed) => Ok(()),
             Ok(Look::Bytes) => {
-                self.fill(READ_BYTES_HEAD, Phase::Sending, patience)?;
+                self.fill_for_head(Phase::Sending, patience)?;
                 let unasked = WireError::unasked(self.buffer.filled());
                 Err(Error::from(unasked).during(Phase::Sending))
             }
@@ -188,7 +188,7 @@ impl Connection {
         let filled = match self.stream.look() {
             // Who waited for data behind the noise could wait for the answer, and send no more.
             Ok(Look::Quiet | Look::Noise) => return Ok(None),
-            Ok(Look::Bytes | Look::Closed) => self.fill(READ_BYTES_HEAD, Phase::Sending, patience),
+            Ok(Look::Bytes | Look::Closed) => self.fill_for_head(Phase::Sending, patience),
             Err(error) => Err(patience.error(error, Phase::Sending, ErrorKind::Io, "")),
         };
         match filled {
@@ -214,7 +214,7 @@ impl Connection {
             if let Some(head) = self.next_head(exchange)? {
                 return Ok(head);
             }
-            if self.fill(READ_BYTES_HEAD, Phase::Waiting, patience)? == 0 {
+            if self.fill_for_head(Phase::Waiting, patience)? == 0 {
                 exchange.receive_close()?;
             }
         }

@@ -17,7 +17,7 @@ use super::sink::Sink;
 use super::times::Times;
 #[cfg(feature = "tls-no-provider")]
 use super::tls::TlsContext;
-use super::{Connection, Route};
+use super::{Connection, READ_BYTES_FIRST, Route};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::log::debug;
 use crate::message::{Clock, Host, Received, Response, ResponseParts, Timings};
@@ -103,6 +103,7 @@ impl Connection {
             peer,
             passed_over: Vec::new(),
             proxy: None,
+            piece: READ_BYTES_FIRST,
             used: None,
         };
         let body = Payload::Bytes(&[]);
