@@ -229,6 +229,6 @@ fn a_reader_on_whom_the_next_jobs_depend_is_not_late_for_each() {
         start.elapsed() / JOBS
     };
     // The machine may be busy, but hardly in each of them. Two that are let gather take 200 us.
-    let quickest = within(LIMIT, move || (0..20).map(|_| round()).min()).unwrap();
+    let quickest = within(LIMIT, move || (0..100).map(|_| round()).min()).unwrap();
     assert!(quickest < Duration::from_micros(90), "{quickest:?} for a job");
 }
