@@ -3,7 +3,7 @@
 import json
 import statistics
 
-from . import chart, clients, workloads
+from . import clients, workloads
 
 
 def line(seen):
@@ -201,9 +201,3 @@ def connections(seen):
 def markdown(head, rows, words):
     rule = ["---" if column in words else "---:" for column in range(len(head))]
     return "\n".join("| %s |" % " | ".join(row) for row in [head, rule, *rows])
-
-
-def write(rounds, here):
-    _, results = read(rounds)
-    (here / "results.md").write_text("# fetchpool beside other clients\n\n%s\n" % text(rounds))
-    (here / "results.svg").write_text(chart.draw([each for each in results if not each.workload.of_memory]))
