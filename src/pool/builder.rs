@@ -247,7 +247,8 @@ impl PoolBuilder {
     /// meanwhile, but not the pool's [`deadline`](Self::deadline). Where there is nothing that the
     /// caller could read, one body may exceed it: so it can be smaller than one body and the pool
     /// still goes on. Each thread may be off by 64 KiB, and by an eighth of its body where that is more,
-    /// but by no more than 1 MiB. Bodies are counted by their lengths; in memory that was used before one
+    /// but by no more than 1 MiB; and all together by a sixty-fourth of the budget, since what comes first
+    /// of a body is not asked for. Bodies are counted by their lengths; in memory that was used before one
     /// may hold twice as much. What is kept of bodies that were read, for the next ones
     /// ([`SessionConfig::buffers`]), comes on top: half as much at most, for as long as the pool is there.
     pub const fn body_budget(mut self, bytes: u64) -> Self {
