@@ -25,13 +25,6 @@ impl Budget {
         Self { limit, used: 0, waiting: BTreeSet::new(), exempt: None }
     }
 
-    /// How much of each body in flight need not be asked for: all together a sixty-fourth of the limit at
-    /// most, and no more than may stand in the read buffers of connections besides.
-    pub(super) fn free_bytes(limit: u64, threads: usize) -> u64 {
-        let threads = u64::try_from(threads).unwrap_or(u64::MAX).max(1);
-        (limit / threads / 64).min(16 << 10)
-    }
-
     /// From now on there is no limit.
     pub(super) const fn lift(&mut self) {
         self.limit = u64::MAX;
@@ -113,20 +106,6 @@ mod tests {
         assert!(!budget.take(1, 10, true), "the other one can be read now");
         budget.let_go(20);
         assert!(budget.take(1, 10, false));
-    }
-
-    #[test]
-    fn what_is_free_is_little_of_the_limit() {
-        for (limit, threads, free) in [
-            (256 << 20, 16, 16 << 10),
-            (64 << 20, 100, 10_485),
-            (1 << 20, 16, 1 << 10),
-            (900, 1, 14),
-        ] {
-            assert_eq!(Budget::free_bytes(limit, threads), free, "{limit} for {threads}");
-            assert!(free * threads as u64 * 64 <= limit);
-        }
-        assert_eq!((Budget::free_bytes(0, 0), Budget::free_bytes(63, 1)), (0, 0));
     }
 
     #[test]

@@ -246,9 +246,7 @@ impl PoolBuilder {
     /// read on when the caller has read an outcome; the clocks of their requests stand still
     /// meanwhile, but not the pool's [`deadline`](Self::deadline). Where there is nothing that the
     /// caller could read, one body may exceed it: so it can be smaller than one body and the pool
-    /// still goes on. Each thread may be off by 64 KiB, and by an eighth of its body where that is more,
-    /// but by no more than 1 MiB; and all together by a sixty-fourth of the budget, since what comes first
-    /// of a body is not asked for. Bodies are counted by their lengths; in memory that was used before one
+    /// still goes on. Each thread may be off by 64 KiB. Bodies are counted by their lengths; in memory that was used before one
     /// may hold twice as much. What is kept of bodies that were read, for the next ones
     /// ([`SessionConfig::buffers`]), comes on top: half as much at most, for as long as the pool is there.
     pub const fn body_budget(mut self, bytes: u64) -> Self {
@@ -406,7 +404,6 @@ impl PoolBuilder {
                 room_ahead,
                 look_ahead,
                 waiting_capacity: self.waiting_capacity.unwrap_or(waiting),
-                free_bytes: Budget::free_bytes(self.body_budget, threads),
                 ordered: self.ordered.is_some(),
                 deadline: Deadline::after(Instant::now(), self.deadline, Clock::Deadline),
                 max_failed: self.on_error.limit(),

@@ -33,8 +33,6 @@ pub(super) struct Rules {
     pub(super) look_ahead: usize,
     /// How many jobs wait here at most before no further one is taken.
     pub(super) waiting_capacity: usize,
-    /// So much of a body in flight is not asked for: the lock would cost more than it.
-    pub(super) free_bytes: u64,
     /// Outcomes are read in the order of the input.
     pub(super) ordered: bool,
     pub(super) deadline: Deadline,

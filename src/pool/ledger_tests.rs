@@ -8,7 +8,6 @@ use crate::pool::polite::Hosts;
 
 fn rules(room: usize) -> Rules {
     Rules {
-        free_bytes: 0,
         room,
         room_ahead: room,
         look_ahead: 64,

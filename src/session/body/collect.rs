@@ -95,24 +95,11 @@ impl<'a> Collect<'a> {
         usize::try_from(self.limit).unwrap_or(usize::MAX)
     }
 
-    /// How much is asked for at once of what has to be asked for. It grows with the body: every read
-    /// costs something, and a large body can do with few large ones.
-    const fn piece(&self) -> usize {
-        let share = self.allowed / 8;
-        if share < ALLOWANCE_BYTES {
-            ALLOWANCE_BYTES
-        } else if share < LARGE_BYTES {
-            share
-        } else {
-            LARGE_BYTES
-        }
-    }
-
     /// How many bytes may come at once. What has to be asked for comes no faster than that: one
     /// read may bring megabytes.
     fn most(&self) -> usize {
         match self.allowance {
-            Some(_) => self.allowed.saturating_add(self.piece()).saturating_sub(self.filled),
+            Some(_) => self.allowed.saturating_add(ALLOWANCE_BYTES).saturating_sub(self.filled),
             None => usize::MAX,
         }
     }
@@ -244,7 +231,7 @@ impl Sink for Collect<'_> {
     fn pause(&mut self, patience: &Patience<'_>) -> Result<Duration, Error> {
         let Some(allowance) = self.allowance else { return Ok(Duration::ZERO) };
         let more = self.filled.saturating_sub(self.allowed);
-        if more < self.piece() {
+        if more < ALLOWANCE_BYTES {
             return Ok(Duration::ZERO);
         }
         self.allowed = self.filled;
@@ -305,7 +292,7 @@ mod tests {
                 Some(room) => Sink::filled(&mut sink, room.min(left)).unwrap(),
                 None => assert!(!sink.data(&mut vec![0; left.min(1 << 16)].as_slice()).unwrap()),
             }
-            let most = allowance.map_or(LARGE_BYTES, |_| sink.piece());
+            let most = allowance.map_or(LARGE_BYTES, |_| ALLOWANCE_BYTES);
             sink.allowed = sink.filled;
             if buffers.is_none() {
                 assert!(sink.bytes.len() <= sink.filled + most, "{} of {length}", sink.bytes.len());
