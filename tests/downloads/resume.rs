@@ -203,9 +203,11 @@ fn what_a_killed_process_leaves_behind_is_gone_on_from() {
             if let [part, note] = &names[..]
                 && folder.path(part).metadata().is_ok_and(|there| there.len() > 50_000)
             {
+                // Read once: the part grows while it is looked at.
+                let there = folder.read(part);
                 later.write(note, folder.read(note));
-                later.write(part, folder.read(part));
-                break folder.read(part);
+                later.write(part, &there);
+                break there;
             }
         };
         // The same moment of the same download, in a folder where nobody goes on with it.
