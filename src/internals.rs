@@ -194,7 +194,9 @@ impl Writer {
     ) -> Option<&[u8]> {
         let body =
             content_length.map_or(BodyLength::None, |length| BodyLength::Known(length as u64));
-        let head = wire::RequestHead { method, target, host, body, expects_continue: false, close };
+        let ahead = wire::Written::NONE;
+        let head =
+            wire::RequestHead { method, target, host, body, expects_continue: false, close, ahead };
         self.out.clear();
         wire::encode(&mut self.out, &head, fields.iter().copied()).ok()?;
         Some(&self.out)

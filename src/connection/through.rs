@@ -86,6 +86,7 @@ impl Connection {
             body: BodyLength::None,
             expects_continue: false,
             close: false,
+            ahead: wire::Written::NONE,
         };
         let authorization = proxy.authorization();
         let field = authorization.as_deref().map(|value| ("Proxy-Authorization", value));

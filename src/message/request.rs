@@ -336,6 +336,11 @@ impl Request {
         !self.headers.contains(name) && !self.without.iter().any(|n| n.eq_ignore_ascii_case(name))
     }
 
+    /// Whether it says nothing of the fields that it is sent with.
+    pub(crate) const fn is_plain(&self) -> bool {
+        self.headers.is_empty() && self.without.is_empty() && self.content_type.is_none()
+    }
+
     pub(crate) fn content(&self) -> (&Body, Option<&str>) {
         (&self.body, self.content_type.as_deref())
     }

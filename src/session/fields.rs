@@ -9,7 +9,7 @@ use super::redirect::Step;
 use crate::connection::Proxy;
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::{Headers, Request};
-use crate::wire::{self, BodyLength, RequestHead};
+use crate::wire::{self, BodyLength, RequestHead, WireError, Written};
 
 impl Session {
     /// Writes the head: the session's fields unless the request has its own, then the request's.
@@ -25,18 +25,47 @@ impl Session {
     ) -> Result<(), Error> {
         let request = course.request;
         let auth = self.authorization(request, step, proxy)?;
+        let cookie = self.cookie(request, step);
+        let length = match length {
+            BodyLength::None if step.method.expects_body() => BodyLength::Known(0),
+            length => length,
+        };
+        let forwards = proxy.filter(|proxy| proxy.forwards(&step.target));
+        let head = RequestHead {
+            method: step.method.as_str(),
+            target: match forwards {
+                Some(_) => step.target.absolute(),
+                None => step.target.path_and_query(),
+            },
+            host: step.target.authority(),
+            body: length,
+            expects_continue,
+            close: !self.config.keep_alive,
+            ahead: Written::NONE,
+        };
+        // Nothing is added to the session's own fields, and none is left out.
+        if proxy.is_none()
+            && (auth.is_none() && cookie.is_none() && self.config.signer.is_none())
+            && (step.with_credentials && step.with_body && request.is_plain())
+        {
+            let usual = match self.usual.take() {
+                Some(usual) => usual,
+                None => self.write_usual()?,
+            };
+            let written = wire::encode(out, &RequestHead { ahead: &usual, ..head }, []);
+            self.usual = Some(usual);
+            return written.map_err(unsendable);
+        }
         let config = &self.config;
         // A proxy that forwards the request reads its head; any other sees nothing of it, and what is
         // meant for a proxy is not for the target.
-        let forwards = proxy.filter(|proxy| proxy.forwards(&step.target));
         let to_proxy = forwards.and_then(Proxy::authorization);
         let own_to_proxy = forwards.is_some() && to_proxy.is_none();
         let goes_along = |name: &str| {
-            (own_to_proxy || !name.eq_ignore_ascii_case("proxy-authorization"))
+            (own_to_proxy || !is_for_proxy(name))
                 && (step.with_credentials || !crate::message::is_secret(name))
                 && (step.with_body || !describes_body(name))
         };
-        let cookie = self.cookie(request, step);
         // The caller's own are part of it.
         let goes_along = |name: &str| {
             goes_along(name) && !(cookie.is_some() && name.eq_ignore_ascii_case("cookie"))
@@ -53,10 +82,9 @@ impl Session {
         let has = |name: &str| request.headers().contains(name) || config.headers.contains(name);
         let added = [
             (
-                "Accept-Encoding",
-                self.accept_encoding.filter(|_| {
-                    request.sends_default("accept-encoding") && !has("accept-encoding")
-                }),
+                ACCEPT_ENCODING,
+                self.accept_encoding
+                    .filter(|_| request.sends_default(ACCEPT_ENCODING) && !has(ACCEPT_ENCODING)),
             ),
             ("Authorization", auth.as_deref().filter(|value| !value.is_empty())),
             ("Cookie", cookie.as_deref()),
@@ -67,21 +95,6 @@ impl Session {
         let typed = content_type.is_some();
         let defaults =
             defaults.filter(|(name, _)| !(typed && name.eq_ignore_ascii_case("content-type")));
-        let length = match length {
-            BodyLength::None if step.method.expects_body() => BodyLength::Known(0),
-            length => length,
-        };
-        let head = RequestHead {
-            method: step.method.as_str(),
-            target: match forwards {
-                Some(_) => step.target.absolute(),
-                None => step.target.path_and_query(),
-            },
-            host: step.target.authority(),
-            body: length,
-            expects_continue,
-            close: !config.keep_alive,
-        };
         let fields = defaults.chain(added).chain(own);
         // Nobody's business but the proxy's: not that of who signs for the target, either.
         let to_proxy = to_proxy.as_deref().map(|value| ("Proxy-Authorization", value));
@@ -103,7 +116,16 @@ impl Session {
             }
             _ => wire::encode(out, &head, fields.chain(to_proxy)),
         };
-        written.map_err(|error| Error::from(error).during(Phase::Setup))
+        written.map_err(unsendable)
+    }
+
+    /// What goes out with a request that says nothing of its fields, where nobody forwards it.
+    fn write_usual(&self) -> Result<Written, Error> {
+        let headers = &self.config.headers;
+        let defaults = headers.iter().filter(|(name, _)| !is_for_proxy(name));
+        let coding = self.accept_encoding.filter(|_| !headers.contains(ACCEPT_ENCODING));
+        let added = coding.map(|value| (ACCEPT_ENCODING, value));
+        Written::of(defaults.chain(added)).map_err(unsendable)
     }
 
     /// The credentials that go along with this hop: the URL's own, or the session's. Empty where
@@ -179,6 +201,15 @@ pub(super) fn asked<'a>(request: &'a Request, step: &'a Step) -> Asked<'a> {
     Asked { method, target, body: body_at_hand(request, step) }
 }
 
+fn unsendable(error: WireError) -> Error {
+    Error::from(error).during(Phase::Setup)
+}
+
+/// A field that is nobody's business but a proxy's.
+fn is_for_proxy(name: &str) -> bool {
+    name.eq_ignore_ascii_case("proxy-authorization")
+}
+
 /// Fields that a session may send to any origin. All others it sets were meant for the origins of
 /// the jobs, and one of them may be a key by a name of its own.
 fn is_neutral(name: &str) -> bool {
@@ -192,3 +223,5 @@ fn describes_body(name: &str) -> bool {
     name.len() > 8
         && name.as_bytes().get(..8).is_some_and(|start| start.eq_ignore_ascii_case(b"content-"))
 }
+
+const ACCEPT_ENCODING: &str = "Accept-Encoding";

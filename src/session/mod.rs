@@ -46,7 +46,7 @@ use crate::connection::TlsContext;
 use crate::connection::{Dialing, Interrupt};
 use crate::error::{Error, ErrorKind, Phase};
 use crate::message::{Origin, Request, Response, RetryPolicy, Targets};
-use crate::wire::is_own_field;
+use crate::wire::{Written, is_own_field};
 
 /// A client for one thread: its settings and its kept connections.
 ///
@@ -86,6 +86,8 @@ pub struct Session {
     /// How many requests have come to their end here.
     requests: u64,
     targets: Targets,
+    /// The fields that go out with most requests; none were needed yet.
+    usual: Option<Written>,
     /// Where heads are encoded; kept for its memory.
     head: Vec<u8>,
     /// What bodies pass through that do not go to memory; kept as well.
@@ -137,6 +139,7 @@ impl Session {
             budget: RetryBudget::default(),
             requests: 0,
             targets: Targets::default(),
+            usual: None,
             head: Vec::new(),
             piece: Vec::new(),
             config,
@@ -229,6 +232,7 @@ impl Default for Session {
             budget: RetryBudget::default(),
             requests: 0,
             targets: Targets::default(),
+            usual: None,
             head: Vec::new(),
             piece: Vec::new(),
             config: Arc::new(config),

@@ -16,6 +16,29 @@ pub(crate) struct RequestHead<'a> {
     pub(crate) expects_continue: bool,
     /// Whether the peer is asked to close after the response.
     pub(crate) close: bool,
+    /// Fields that stand before the others.
+    pub(crate) ahead: &'a Written,
+}
+
+/// Fields that were checked and written once, to go along with many requests.
+#[derive(Debug)]
+pub(crate) struct Written {
+    bytes: Vec<u8>,
+}
+
+impl Written {
+    /// No fields.
+    pub(crate) const NONE: &'static Self = &Self { bytes: Vec::new() };
+
+    /// These.
+    pub(crate) fn of<'f>(
+        fields: impl IntoIterator<Item = (&'f str, &'f str)>,
+    ) -> Result<Self, WireError> {
+        let mut bytes = Vec::new();
+        put_fields(&mut bytes, fields)?;
+        bytes.shrink_to_fit();
+        Ok(Self { bytes })
+    }
 }
 
 /// What the head says about the body.
@@ -58,15 +81,8 @@ fn write<'f>(
     for part in [head.method, " ", head.target, " HTTP/1.1\r\nHost: ", head.host, "\r\n"] {
         out.extend_from_slice(part.as_bytes());
     }
-    for (name, value) in fields {
-        if is_own_field(name) {
-            return Err(WireError::OwnField(name.into()));
-        }
-        if !is_token(name.as_bytes()) || !is_field_value(value) {
-            return Err(WireError::BadField(name.escape_debug().collect()));
-        }
-        put_field(out, name, value);
-    }
+    out.extend_from_slice(&head.ahead.bytes);
+    put_fields(out, fields)?;
     match head.body {
         BodyLength::None => {}
         BodyLength::Known(length) => {
@@ -91,6 +107,22 @@ pub(crate) fn is_own_field(name: &str) -> bool {
     ["host", "content-length", "transfer-encoding", "connection", "expect"]
         .iter()
         .any(|own| name.eq_ignore_ascii_case(own))
+}
+
+fn put_fields<'f>(
+    out: &mut Vec<u8>,
+    fields: impl IntoIterator<Item = (&'f str, &'f str)>,
+) -> Result<(), WireError> {
+    for (name, value) in fields {
+        if is_own_field(name) {
+            return Err(WireError::OwnField(name.into()));
+        }
+        if !is_token(name.as_bytes()) || !is_field_value(value) {
+            return Err(WireError::BadField(name.escape_debug().collect()));
+        }
+        put_field(out, name, value);
+    }
+    Ok(())
 }
 
 fn put_field(out: &mut Vec<u8>, name: &str, value: &str) {
@@ -168,6 +200,7 @@ mod tests {
         body: BodyLength::None,
         expects_continue: false,
         close: false,
+        ahead: Written::NONE,
     };
 
     #[test]
@@ -183,6 +216,14 @@ mod tests {
         let head = RequestHead { body: BodyLength::Chunked, expects_continue: true, ..HEAD };
         encode(&mut out, &head, []).unwrap();
         assert!(out.ends_with(b"\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n"));
+    }
+
+    #[test]
+    fn what_was_written_once_stands_before_the_other_fields() {
+        let ahead = &Written::of([("A", "b"), ("C", "d")]).unwrap();
+        let mut out = Vec::new();
+        encode(&mut out, &RequestHead { ahead, ..HEAD }, [("E", "f")]).unwrap();
+        assert_eq!(out, b"GET /a?b HTTP/1.1\r\nHost: h:1\r\nA: b\r\nC: d\r\nE: f\r\n\r\n");
     }
 
     #[test]
@@ -218,15 +259,18 @@ mod tests {
                     4 => ("N", text.as_str()),
                     _ => ("N", "v"),
                 };
+                let ahead = Written::of([field]).map(|ahead| ahead.bytes);
                 let mut out = b"before".to_vec();
                 match encode(&mut out, head, [field]) {
                     Ok(()) => {
                         let lines = out.iter().filter(|&&b| b == b'\n' || b == b'\r').count();
                         assert_eq!(lines, 8, "byte {byte:#x} at place {place}");
+                        assert!(out.ends_with(&[&ahead.unwrap()[..], b"\r\n"].concat()));
                     }
                     Err(error) => {
                         assert_eq!(error.class(), super::super::Class::BadRequest);
                         assert_eq!(out, b"before");
+                        assert_eq!(ahead.is_err(), place > 2);
                     }
                 }
             }
@@ -238,6 +282,8 @@ mod tests {
         for name in ["host", "HOST", "Content-length", "transfer-Encoding", "CONNECTION", "expect"]
         {
             let refused = encode(&mut Vec::new(), &HEAD, [(name, "x")]);
+            assert_eq!(refused, Err(WireError::OwnField(name.into())));
+            let refused = Written::of([("A", "b"), (name, "x")]).map(drop);
             assert_eq!(refused, Err(WireError::OwnField(name.into())));
         }
     }

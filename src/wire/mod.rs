@@ -40,7 +40,7 @@ mod limits;
 mod scan;
 
 pub(crate) use self::buffer::Buffer;
-pub(crate) use self::encode::{BodyLength, Piece, RequestHead, encode, is_own_field};
+pub(crate) use self::encode::{BodyLength, Piece, RequestHead, Written, encode, is_own_field};
 pub(crate) use self::error::{Class, WireError};
 pub(crate) use self::exchange::{Event, Exchange, Verdict};
 pub(crate) use self::framing::RequestKind;

@@ -1,8 +1,8 @@
 //! What is sent: one head, as the request and the session say, and nothing that was smuggled in.
 
 use super::*;
-use crate::support::script::{Recorded, ok};
-use fetchpool::{Body, Fault, Phase};
+use crate::support::script::{Recorded, ok, redirect};
+use fetchpool::{Auth, Body, Fault, Phase};
 use url::Url;
 
 /// What a server gets of a request in this session.
@@ -409,4 +409,48 @@ fn the_same_request_can_be_sent_again_and_again() {
     assert_eq!(session.request(&request).unwrap().bytes().len(), 100_000);
     assert_eq!(request.tag_ref::<u8>(), Some(&7));
     assert_eq!(server.connections(), 1);
+}
+
+/// Most requests say nothing of their fields, and what these go out with is made once.
+#[test]
+fn a_request_without_a_field_of_its_own_goes_out_as_one_with_such_a_field_but_for_that() {
+    let configure: [fn(&mut SessionConfig); 6] = [
+        |_| {},
+        |config| config.decompress = false,
+        |config| config.keep_alive = false,
+        |config| {
+            config.header("accept-encoding", "br").header("Content-Type", "text/plain");
+        },
+        |config| {
+            config.header("Proxy-Authorization", "Basic s3cret");
+            config.header("Authorization", "Bearer s3cret").header("Cookie", "a=b");
+        },
+        |config| config.auth = Some(Auth::bearer("s3cret")),
+    ];
+    for (n, configure) in configure.into_iter().enumerate() {
+        let server = Script::site(|request| match request.target().as_str() {
+            "/found" => redirect(302, "/there"),
+            "/same" => redirect(307, "/there"),
+            _ => ok("there"),
+        });
+        let mut session = session(configure);
+        for field in [None, Some(("X-Own", "y"))] {
+            for path in ["/", "/found", "/same", "/"] {
+                let url = server.url(path);
+                for request in [Request::get(&url), Request::post(&url).body("b")] {
+                    let request =
+                        field.iter().fold(request, |r, (name, value)| r.header(name, value));
+                    session.request(request).unwrap();
+                }
+            }
+        }
+        let sent: Vec<_> =
+            server.requests().iter().map(|r| String::from_utf8(r.raw.clone()).unwrap()).collect();
+        let (without, with) = sent.split_at(sent.len() / 2);
+        assert_eq!(without.len(), 12);
+        for (without, with) in without.iter().zip(with) {
+            assert!(with.contains("X-Own: y\r\n"), "{n}: {with}");
+            assert_eq!(*without, with.replace("X-Own: y\r\n", ""), "{n}");
+        }
+    }
 }
