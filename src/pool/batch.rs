@@ -1,5 +1,6 @@
 //! A list of requests that is run to its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::lists::{Exceptions, Responses};
@@ -32,7 +33,7 @@ impl PoolBuilder {
             }
             Err((error, mut jobs)) => {
                 let requests = std::iter::from_fn(|| match jobs.next(Duration::ZERO) {
-                    Next::Job(request) => Some(request),
+                    Next::Job(request) => Some(Arc::unwrap_or_clone(request)),
                     // A list has nothing else.
                     _ => None,
                 });

@@ -91,7 +91,7 @@ impl Source for Engine {
             Ok(Claimed::Job(job)) => {
                 self.failures = 0;
                 let (request, fault, delivery) = Delivery::take_on(clerk, *job);
-                Next::Leased(request, fault, delivery)
+                Next::Leased(Arc::new(request), fault, delivery)
             }
             Ok(Claimed::Closed) => Next::Closed,
             Ok(Claimed::Empty) => {

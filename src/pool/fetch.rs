@@ -1,9 +1,9 @@
 //! Asking the source, which is the caller's code: it may wait, or panic.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::job_queue::Delivery;
-use super::lanes::WINDOW;
 use super::queue::{Next, Source, drop_quietly};
 use crate::catch::{Panicked, catch};
 use crate::error::Error;
@@ -44,7 +44,7 @@ impl Lendable {
 
 /// A request that a source gave.
 pub(super) struct Fetched {
-    pub(super) request: Request,
+    pub(super) request: Arc<Request>,
     /// What is wrong with it already.
     pub(super) fault: Option<Error>,
     /// Its URL, parsed; none where that cannot be.
@@ -54,70 +54,76 @@ pub(super) struct Fetched {
 }
 
 impl Fetched {
-    fn of(request: Request, targets: &mut Targets) -> Self {
+    fn of(request: Arc<Request>, targets: &mut Targets) -> Self {
         let target = targets.parse(request.url()).ok();
         Self { request, fault: None, target, delivery: None }
     }
 
     fn faulty(fault: Error) -> Self {
-        Self { request: Request::get(""), fault: Some(fault), target: None, delivery: None }
+        Self { request: Arc::new(Request::get("")), fault: Some(fault), target: None, delivery: None }
     }
 }
 
 /// Asks the source for a job and waits for it, but no longer than `wait`; if it never keeps anybody
 /// waiting, for more of them, that are there already. A panic ends it, and becomes the outcome of a job
-/// of its own.
-pub(super) fn ask(lent: Lendable, wait: Duration, most: usize) -> (Vec<Fetched>, SourceState) {
+/// of its own. It is `now`; the time when this is over is given back.
+pub(super) fn ask(
+    lent: Lendable,
+    wait: Duration,
+    most: usize,
+    now: Instant,
+    mut take: impl FnMut(Fetched),
+) -> (SourceState, Instant) {
     let Lendable { mut source, mut targets, .. } = lent;
     let never_waits = source.never_waits();
-    // How far it is looked ahead is the caller's word, and may be without end.
-    let mut fetched = Vec::with_capacity(if never_waits { most.min(WINDOW) } else { 1 });
     let mut wait = wait;
-    let started = Instant::now();
+    let mut count: usize = 0;
     loop {
         match catch(|| source.next(wait.min(source.longest_wait()))) {
-            Ok(Next::Job(request)) => fetched.push(Fetched::of(request, &mut targets)),
+            Ok(Next::Job(request)) => take(Fetched::of(request, &mut targets)),
             Ok(Next::Leased(request, fault, delivery)) => {
                 let delivery = Some(delivery);
-                fetched.push(Fetched { fault, delivery, ..Fetched::of(request, &mut targets) });
+                take(Fetched { fault, delivery, ..Fetched::of(request, &mut targets) });
             }
             Ok(Next::Panicked(payload)) => {
                 let panicked = Panicked::of(payload);
                 let what = "a job panicked on its way to a request";
-                fetched.push(Fetched::faulty(Error::panicked(what, &panicked)));
+                take(Fetched::faulty(Error::panicked(what, &panicked)));
             }
             Ok(Next::Empty) => break,
             Ok(Next::Closed) => {
                 drop_quietly(Some(source));
-                return (fetched, SourceState::Closed);
+                return (SourceState::Closed, Instant::now());
             }
             Ok(Next::Failed(error)) => {
                 drop_quietly(Some(source));
-                fetched.push(Fetched::faulty(error));
-                return (fetched, SourceState::Closed);
+                take(Fetched::faulty(error));
+                return (SourceState::Closed, Instant::now());
             }
             Err(panicked) => {
                 drop_quietly(Some(source));
                 let what = "the job queue panicked and gives no more jobs";
-                fetched.push(Fetched::faulty(Error::panicked(what, &panicked)));
-                return (fetched, SourceState::Closed);
+                take(Fetched::faulty(Error::panicked(what, &panicked)));
+                return (SourceState::Closed, Instant::now());
             }
         }
-        if !never_waits || fetched.len() >= most {
+        count = count.saturating_add(1);
+        if !never_waits || count >= most {
             break;
         }
         wait = Duration::ZERO;
     }
-    let took = started.elapsed();
+    let over = Instant::now();
+    let took = over.saturating_duration_since(now);
     let quick = match lent.quick {
         _ if !source.gives_ahead() => 0,
         _ if never_waits => u32::MAX,
-        quick if took < QUICK && !fetched.is_empty() => quick.saturating_add(1).min(MOST_TRUSTED),
+        quick if took < QUICK && count > 0 => quick.saturating_add(1).min(MOST_TRUSTED),
         // A thread may be held up by the system, too.
         quick if took < SLOW => quick / 2,
         _ => 0,
     };
-    (fetched, SourceState::here(source, quick, targets))
+    (SourceState::here(source, quick, targets), over)
 }
 
 impl SourceState {
@@ -154,7 +160,7 @@ mod tests {
 
     impl Source for Prompt {
         fn next(&mut self, _: Duration) -> Next {
-            Next::Job(Request::get("http://h/"))
+            Next::Job(Arc::new(Request::get("http://h/")))
         }
 
         fn most_left(&self) -> Option<usize> {
@@ -180,7 +186,7 @@ mod tests {
                 else {
                     return false;
                 };
-                lent = ask(lendable, Duration::ZERO, 1).1;
+                lent = ask(lendable, Duration::ZERO, 1, Instant::now(), drop).0;
                 matches!(&lent, SourceState::Here(lendable) if lendable.is_quick())
             })
         };

@@ -42,17 +42,20 @@ impl Job {
     /// What a source gave, at this place in the input.
     pub(super) fn fetched(index: u64, fetched: Fetched, taken: Instant) -> Self {
         let Fetched { request, fault, target, delivery } = fetched;
-        Self { fault, target, delivery, ..Self::new(index, request, taken) }
+        Self { fault, target, delivery, ..Self::shared(index, request, taken) }
     }
 
     /// What it was made of.
     pub(super) fn into_fetched(self) -> Fetched {
         let Self { request, fault, target, delivery, .. } = self;
-        Fetched { request: Arc::unwrap_or_clone(request), fault, target, delivery }
+        Fetched { request, fault, target, delivery }
     }
 
     pub(super) fn new(index: u64, request: Request, taken: Instant) -> Self {
-        let request = Arc::new(request);
+        Self::shared(index, Arc::new(request), taken)
+    }
+
+    fn shared(index: u64, request: Arc<Request>, taken: Instant) -> Self {
         let deadline = Deadline::never();
         let attempts = Vec::new();
         Self {

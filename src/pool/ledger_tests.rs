@@ -20,15 +20,15 @@ fn rules(room: usize) -> Rules {
 
 fn ledger(room: usize) -> Ledger {
     let lanes = Lanes::new(64, Hosts::default(), Some(1));
-    let (_, closed) = ask_nothing();
+    let closed = ask_nothing();
     Ledger::new(rules(room), closed, lanes, None, Budget::new(1 << 20))
 }
 
-fn ask_nothing() -> (Vec<Fetched>, SourceState) {
+fn ask_nothing() -> SourceState {
     let SourceState::Here(lendable) = SourceState::new(source(Vec::<Request>::new())) else {
         panic!("it was not asked yet")
     };
-    ask(lendable, Duration::ZERO, 1)
+    ask(lendable, Duration::ZERO, 1, Instant::now(), drop).0
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -36,9 +37,10 @@ pub(super) trait Source: Send {
 
 /// What a source answers. Empty is not closed.
 pub(super) enum Next {
-    Job(Request),
+    /// Where it will stay: it is large, and handed on a lot.
+    Job(Arc<Request>),
     /// A job that an engine has leased, and what is wrong with it already.
-    Leased(Request, Option<Error>, Delivery),
+    Leased(Arc<Request>, Option<Error>, Delivery),
     /// A job that panicked on its way to becoming a request, and what it said.
     Panicked(Box<dyn Any + Send>),
     /// The source gives no more, and why.
@@ -50,7 +52,7 @@ pub(super) enum Next {
 impl Next {
     /// The caller's own conversion may panic. Its source is not touched by that, and can go on.
     fn of(item: impl Into<Request>) -> Self {
-        match catch_unwind(AssertUnwindSafe(|| item.into())) {
+        match catch_unwind(AssertUnwindSafe(|| Arc::new(item.into()))) {
             Ok(request) => Self::Job(request),
             Err(payload) => Self::Panicked(payload),
         }

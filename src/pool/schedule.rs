@@ -104,7 +104,8 @@ impl Schedule {
         {
             // Asked all the same: an iterator may be wrong about its length, and then its jobs
             // would have nobody to run them.
-            (first, source) = ask(claims_to_be_empty, Duration::ZERO, 1);
+            let take = |fetched| first.push(fetched);
+            source = ask(claims_to_be_empty, Duration::ZERO, 1, Instant::now(), take).0;
             threads = first.len();
         }
         let mut state = Ledger::new(rules.clone(), source, lanes, pace, budget);
@@ -153,8 +154,8 @@ impl Schedule {
         }
         // All that the source has just now.
         let mut has_seen_all = false;
+        let mut now = Instant::now();
         loop {
-            let now = Instant::now();
             if state.stop < Some(Stop::Deadline) && self.rules.deadline.left(now).is_err() {
                 return Next::TimeIsUp;
             }
@@ -184,7 +185,7 @@ impl Schedule {
             if most == 0 || !matches!(state.source, SourceState::Here(_)) {
                 let until = state.next_time(now);
                 state = self.wait(state, until);
-                has_seen_all = false;
+                (has_seen_all, now) = (false, Instant::now());
                 continue;
             }
             let wait = match state.next_time(now) {
@@ -194,24 +195,25 @@ impl Schedule {
                 None => Duration::MAX,
             };
             let came;
-            (state, came) = self.ask(state, wait, most, watcher);
+            (state, came, now) = self.ask(state, wait, most, now, watcher);
             has_seen_all = came == 0;
         }
     }
 
-    /// Asks the source, without the lock; tells how many jobs came.
+    /// Asks the source, without the lock; tells how many jobs came, and when.
     fn ask<'a>(
         &'a self,
         mut state: MutexGuard<'a, Ledger>,
         wait: Duration,
         most: usize,
+        now: Instant,
         watcher: Watcher<'_>,
-    ) -> (MutexGuard<'a, Ledger>, usize) {
+    ) -> (MutexGuard<'a, Ledger>, usize, Instant) {
         let lendable = match std::mem::replace(&mut state.source, SourceState::Lent) {
             SourceState::Here(lendable) => lendable,
             other => {
                 state.source = other;
-                return (state, 0);
+                return (state, 0, now);
             }
         };
         // It may keep this worker for ever: what is here, or has its time meanwhile, is for another.
@@ -219,24 +221,31 @@ impl Schedule {
             self.work.notify_one();
         }
         // Nobody else takes anything in as long as the source is away.
-        let first = state.next_index;
+        let mut index = state.next_index;
         drop(state);
-        let (fetched, source) = ask(lendable, wait, most);
-        let now = Instant::now();
-        let queued: Vec<Parked> = (first..)
-            .zip(fetched)
-            .map(|(index, fetched)| {
-                let watch = watcher(index, &fetched.request);
-                Parked::queued(Box::new(Job::fetched(index, fetched, now)), watch)
-            })
-            .collect();
+        // Mostly it is one.
+        let (mut first, mut others) = (None, Vec::new());
+        let (source, now) = ask(lendable, wait, most, now, |fetched| {
+            let watch = watcher(index, &fetched.request);
+            let parked = Parked::queued(Box::new(Job::fetched(index, fetched, now)), watch);
+            index = index.saturating_add(1);
+            match &first {
+                None => first = Some(parked),
+                Some(_) => others.push(parked),
+            }
+        });
+        let queued = first.into_iter().chain(others).map(|mut parked| {
+            parked.job.taken = now;
+            parked
+        });
         let mut state = self.lock();
         state.source = source;
         if state.stop.is_some() {
-            return (self.bring_back(state, queued), 0);
+            return (self.bring_back(state, queued), 0, now);
         }
-        let came = queued.len();
+        let mut came: usize = 0;
         for parked in queued {
+            came = came.saturating_add(1);
             state.take_in(parked, now);
         }
         if matches!(state.source, SourceState::Closed) {
@@ -244,7 +253,7 @@ impl Schedule {
             self.work.notify_all();
             state = self.end_if_done(state);
         }
-        (state, came)
+        (state, came, now)
     }
 
     /// Keeps a job that was in flight until it is due to be tried again. Gives it back if nobody would

@@ -164,7 +164,7 @@ impl Iterator for Unpulled {
         }
         drop(state);
         match Source::next(self, Duration::ZERO) {
-            Next::Job(request) => Some(request),
+            Next::Job(request) => Some(Arc::unwrap_or_clone(request)),
             // It is the caller's panic, and the caller's thread.
             Next::Panicked(payload) => resume_unwind(payload),
             // An engine of a pool that has ended gives nothing.

@@ -18,6 +18,7 @@
 //! Each step costs O(log n) of the jobs and lanes there are, and a look at no more than a window of
 //! lanes. A lane that has nothing to do is forgotten as soon as it has nothing to remember.
 
+mod by_index;
 mod choice;
 #[cfg(test)]
 mod cost_tests;
@@ -40,6 +41,7 @@ mod ticket;
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
+use self::by_index::ByIndex;
 use self::choice::Choice;
 use self::dice::Dice;
 use self::lane::Lane;
@@ -58,7 +60,7 @@ pub(super) struct Lanes<T> {
     by_origin: HashMap<Option<Origin>, LaneId>,
     /// The lane asked for last: the next job is often for the same origin.
     last: Option<LaneId>,
-    jobs: HashMap<u64, Waiting<T>>,
+    jobs: ByIndex<Waiting<T>>,
     /// Jobs that are not due yet.
     delayed: BTreeSet<(Instant, u64)>,
     /// When jobs that wait must be over.
@@ -90,7 +92,7 @@ impl<T> Lanes<T> {
             free: Vec::new(),
             by_origin: HashMap::new(),
             last: None,
-            jobs: HashMap::new(),
+            jobs: ByIndex::default(),
             delayed: BTreeSet::new(),
             expiries: BTreeSet::new(),
             listing: Listing::default(),

@@ -99,9 +99,9 @@ impl Schedule {
     pub(super) fn bring_back<'a>(
         &'a self,
         mut state: MutexGuard<'a, Ledger>,
-        queued: Vec<Parked>,
+        queued: impl Iterator<Item = Parked>,
     ) -> MutexGuard<'a, Ledger> {
-        let mut let_go = Vec::with_capacity(queued.len());
+        let mut let_go = Vec::new();
         for Parked { job, watch, .. } in queued {
             let index = job.index;
             state.next_index = index.saturating_add(1);
