@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::feed::Payload;
 use crate::error::Error;
-use crate::wire::{Exchange, RequestKind, ResponseHead};
+use crate::wire::{Exchange, Limits, RequestKind, ResponseHead};
 
 /// A request as bytes.
 pub(crate) struct Outgoing<'a> {
@@ -22,6 +22,17 @@ pub(crate) struct Answer {
     /// Whether the peer waited for the whole request. If it did not, what is left of the request
     /// stands in the way of the next one.
     pub(crate) sent_whole: bool,
+}
+
+impl Answer {
+    /// The place for an answer that is still to come. It is large, and made where it stays.
+    pub(crate) const fn awaited(limits: &Limits) -> Self {
+        Self {
+            head: ResponseHead::NONE,
+            exchange: Exchange::new(RequestKind::Other, limits),
+            sent_whole: false,
+        }
+    }
 }
 
 /// Why there is no answer.

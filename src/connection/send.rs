@@ -17,6 +17,8 @@ use crate::wire::{Event, Exchange, Limits, ResponseHead, WireError};
 impl Connection {
     /// Sends a request and reads the head of its response.
     ///
+    /// The head is put into `answer`, and how far the exchange has come by then.
+    ///
     /// A peer may answer before it has read the whole request, and close. So when writing fails,
     /// an answer that is already there is read before the failure is believed.
     pub(crate) fn send(
@@ -25,31 +27,37 @@ impl Connection {
         limits: &Limits,
         patience: &Patience<'_>,
         timings: &mut Timings,
-    ) -> Result<Answer, Failure> {
+        answer: &mut Answer,
+    ) -> Result<(), Failure> {
         let reused = self.used.is_some();
         timings.reused = reused;
         patience.interrupt.watch_socket(self.stream.pipe());
         let mut times = Times::new(timings);
         patience.flow.begin();
-        let mut exchange = Exchange::new(request.kind, limits);
+        answer.exchange = Exchange::new(request.kind, limits);
+        let exchange = &mut answer.exchange;
         if !reused {
             self.hear_out(patience).map_err(|error| Failure { error, went_stale: false })?;
         }
-        let written = self.write(request, &mut exchange, patience, &mut times);
+        let written = self.write(request, exchange, patience, &mut times);
         times.lap(|timings| &mut timings.sending);
-        let (failed, sent_whole) = match written {
-            Ok(Written::Whole) => (None, true),
+        let failed = match written {
+            Ok(Written::Whole) => None,
             Ok(Written::Answered(head)) => {
-                return Ok(Answer { head, exchange, sent_whole: false });
+                (answer.head, answer.sent_whole) = (head, false);
+                return Ok(());
             }
             Err(Unwritten::Refused(error)) => return Err(Failure { error, went_stale: false }),
-            Err(Unwritten::Closed(error)) => (Some(error), false),
+            Err(Unwritten::Closed(error)) => Some(error),
         };
         patience.flow.sent();
-        let head = self.read_head(&mut exchange, patience);
+        let head = self.read_head(exchange, patience);
         times.lap(|timings| &mut timings.waiting);
         let error = match (head, failed) {
-            (Ok(head), _) => return Ok(Answer { head, exchange, sent_whole }),
+            (Ok(head), failed) => {
+                (answer.head, answer.sent_whole) = (head, failed.is_none());
+                return Ok(());
+            }
             (Err(error), None) => error.during(Phase::Waiting),
             // Why it has closed, if it said so by TLS.
             (Err(why), Some(_)) if why.kind() == ErrorKind::Tls => why.during(Phase::Waiting),

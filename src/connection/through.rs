@@ -110,8 +110,9 @@ impl Connection {
         let body = Payload::Bytes(&[]);
         let request = Outgoing { kind: RequestKind::Connect, head: &bytes, wait: None, body };
         let started = Instant::now();
-        let mut answer = connection
-            .send(request, way.route.limits, &patience, &mut timings)
+        let mut answer = Answer::awaited(way.route.limits);
+        connection
+            .send(request, way.route.limits, &patience, &mut timings, &mut answer)
             .map_err(|failure| failure.error.at_proxy(proxy))?;
         if (200..300).contains(&answer.head.status) {
             // They are not the target's, to which nothing has been said yet.

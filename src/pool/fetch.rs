@@ -60,7 +60,12 @@ impl Fetched {
     }
 
     fn faulty(fault: Error) -> Self {
-        Self { request: Arc::new(Request::get("")), fault: Some(fault), target: None, delivery: None }
+        Self {
+            request: Arc::new(Request::get("")),
+            fault: Some(fault),
+            target: None,
+            delivery: None,
+        }
     }
 }
 

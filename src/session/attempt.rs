@@ -25,10 +25,11 @@ impl Session {
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
-    ) -> Result<(Box<Connection>, Answer), Error> {
+        answer: &mut Answer,
+    ) -> Result<Box<Connection>, Error> {
         let proxy = self.proxy_for(&step.target)?;
         let mut head = std::mem::take(&mut self.head);
-        let result = self.attempt_with(&mut head, course, step, proxy.as_ref(), trail);
+        let result = self.attempt_with(&mut head, course, step, proxy.as_ref(), trail, answer);
         self.head = head;
         result
     }
@@ -43,7 +44,8 @@ impl Session {
         step: &Step,
         proxy: Option<&Proxy>,
         trail: &mut Trail,
-    ) -> Result<(Box<Connection>, Answer), Error> {
+        answer: &mut Answer,
+    ) -> Result<Box<Connection>, Error> {
         let request = course.request;
         let mut upload = Upload::open(request, step)?;
         let wait = self.wait_for_continue(request, &upload);
@@ -54,16 +56,13 @@ impl Session {
         course.watched.tell(|observer, job| {
             observer.attempt(job, &redact(step.target.as_str()), course.number);
         });
-        let mut result = self.exchange(&mut letter, course, step, trail);
+        let connection = self.exchange(&mut letter, course, step, trail, answer)?;
         // Somebody on the way cannot wait, and has done nothing (RFC 9110 §10.1.1).
-        if let Ok((_, Answer { head, .. })) = &result
-            && head.status == 417
-            && wait.is_some()
-            && letter.upload.rewind()
-        {
-            self.ask_at_once(&mut letter, course, step, trail, &mut result);
+        if answer.head.status == 417 && wait.is_some() && letter.upload.rewind() {
+            drop(connection);
+            return self.ask_at_once(&mut letter, course, step, trail, answer);
         }
-        result
+        Ok(connection)
     }
 
     /// Asks once more, and not for a 100.
@@ -74,18 +73,14 @@ impl Session {
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
-        result: &mut Result<(Box<Connection>, Answer), Error>,
-    ) {
+        answer: &mut Answer,
+    ) -> Result<Box<Connection>, Error> {
         debug!("{:?} is asked once more, and not for a 100", step.target);
         let error = Error::new(ErrorKind::Status, "417: it was asked for a 100 first");
         trail.failed(error.during(Phase::Waiting), Some(417), step.target.as_str());
         letter.wait = None;
-        // Lets go of the connection first.
-        *result = Err(Error::new(ErrorKind::Closed, ""));
-        *result = match self.write(letter, course, step) {
-            Ok(()) => self.exchange(letter, course, step, trail),
-            Err(error) => Err(error),
-        };
+        self.write(letter, course, step)?;
+        self.exchange(letter, course, step, trail, answer)
     }
 
     /// Writes the head anew. No two that go out are signed, or counted, as the same.
@@ -106,15 +101,16 @@ impl Session {
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
-    ) -> Result<(Box<Connection>, Answer), Error> {
+        answer: &mut Answer,
+    ) -> Result<Box<Connection>, Error> {
         if let Some(mut connection) = self.kept(letter.proxy, step) {
             self.traffic.reused = self.traffic.reused.saturating_add(1);
             trail.goes_over(&connection, true);
-            match letter.send(&mut connection, &self.config.limits, course, trail) {
-                Ok(answer) if answer.head.status == 408 && letter.goes_again(step) => {
-                    timed_out(answer, step, trail);
+            match letter.send(&mut connection, &self.config.limits, course, trail, answer) {
+                Ok(()) if answer.head.status == 408 && letter.goes_again(step) => {
+                    timed_out(step, trail);
                 }
-                Ok(answer) => return Ok((connection, answer)),
+                Ok(()) => return Ok(connection),
                 Err(failure) if failure.went_stale && letter.goes_again(step) => {
                     went_stale(failure, step, trail);
                 }
@@ -126,8 +122,8 @@ impl Session {
         trail.begin();
         let mut connection = self.open(course, step, letter.proxy, trail)?;
         trail.goes_over(&connection, false);
-        match letter.send(&mut connection, &self.config.limits, course, trail) {
-            Ok(answer) => Ok((connection, answer)),
+        match letter.send(&mut connection, &self.config.limits, course, trail, answer) {
+            Ok(()) => Ok(connection),
             Err(failure) => Err(failure.error),
         }
     }
@@ -190,13 +186,14 @@ impl Letter<'_, '_> {
         limits: &Limits,
         course: &Course<'_>,
         trail: &mut Trail,
-    ) -> Result<Answer, Failure> {
+        answer: &mut Answer,
+    ) -> Result<(), Failure> {
         let inline = self.upload.small(SMALL_BODY).filter(|_| self.wait.is_none());
         // One write, and so one packet, for both.
         self.head.extend_from_slice(inline.unwrap_or_default());
         let body = if inline.is_some() { Payload::Bytes(&[]) } else { self.upload.payload() };
         let outgoing = Outgoing { kind: self.kind, head: self.head, wait: self.wait, body };
-        connection.send(outgoing, limits, &course.patience, &mut trail.timings)
+        connection.send(outgoing, limits, &course.patience, &mut trail.timings, answer)
     }
 
     /// Whether sending the request twice does no more than sending it once, and it can be done.
@@ -207,8 +204,7 @@ impl Letter<'_, '_> {
 
 /// The end of an idle time, which crossed with the request (RFC 9110 §15.5.9).
 #[inline(never)]
-fn timed_out(answer: Answer, step: &Step, trail: &mut Trail) {
-    drop(answer);
+fn timed_out(step: &Step, trail: &mut Trail) {
     debug!("the kept connection for {:?} had timed out", step.target);
     let error = Error::new(ErrorKind::Closed, "408: the connection had timed out");
     trail.failed(error.during(Phase::Waiting), Some(408), step.target.as_str());

@@ -41,10 +41,11 @@ impl Session {
             watched: Watched::new(observer.as_deref(), observed),
         };
         let mut step = Step::first(request.method().clone(), target);
+        let mut answer = Answer::awaited(&self.config.limits);
         loop {
             let started = Instant::now();
-            let (connection, mut answer) = match self.hop(&course, &step, trail) {
-                Ok(answered) => answered,
+            let connection = match self.hop(&course, &step, trail, &mut answer) {
+                Ok(connection) => connection,
                 Err(error) if trail.history.is_empty() => {
                     return Err(error.at(step.target.as_str()));
                 }

@@ -24,12 +24,13 @@ impl Session {
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
-    ) -> Result<(Box<Connection>, Answer), Error> {
+        answer: &mut Answer,
+    ) -> Result<Box<Connection>, Error> {
         let mut answered = 0_u32;
         loop {
-            let (connection, mut answer) = self.attempt(course, step, trail)?;
-            if !self.is_to_prove(course, step, &answer, answered)? {
-                return Ok((connection, answer));
+            let connection = self.attempt(course, step, trail, answer)?;
+            if !self.is_to_prove(course, step, answer, answered)? {
+                return Ok(connection);
             }
             answered = answered.saturating_add(1);
             debug!("{:?} is asked again, with an answer to its challenge", step.target);
@@ -41,13 +42,8 @@ impl Session {
             if let Some(jar) = &self.jar {
                 jar.keep(&answer.head.headers, &step.target);
             }
-            self.discard(
-                connection,
-                &mut answer,
-                &step.target,
-                &course.patience,
-                &mut trail.timings,
-            );
+            let patience = &course.patience;
+            self.discard(connection, answer, &step.target, patience, &mut trail.timings);
         }
     }
 
@@ -58,8 +54,9 @@ impl Session {
         course: &Course<'_>,
         step: &Step,
         trail: &mut Trail,
-    ) -> Result<(Box<Connection>, Answer), Error> {
-        self.attempt(course, step, trail)
+        answer: &mut Answer,
+    ) -> Result<Box<Connection>, Error> {
+        self.attempt(course, step, trail, answer)
     }
 
     /// Whether the request is to be sent again, with credentials that the session has for where it

@@ -20,6 +20,16 @@ pub(crate) struct ResponseHead {
     pub(crate) headers: Headers,
 }
 
+impl ResponseHead {
+    /// That of a response which has not come yet.
+    pub(crate) const NONE: Self = Self {
+        status: 0,
+        version: Version::Http11,
+        reason: Cow::Borrowed(""),
+        headers: Headers::new(),
+    };
+}
+
 /// Takes a whole head out of the buffer; `None` if it has not come yet. With it, whether it was
 /// read with leniency, so that another reader may have read something else.
 ///

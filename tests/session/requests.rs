@@ -356,7 +356,7 @@ fn credentials_cannot_smuggle_a_field_in() {
     assert_eq!((request.header("x-evil"), request.headers("authorization").len()), (None, 1));
     let server = unused();
     let mut config = SessionConfig::new();
-    config.auth(fetchpool::Auth::bearer("x\r\nX-Evil: 1"));
+    config.auth(Auth::bearer("x\r\nX-Evil: 1"));
     let refused = Session::new(config).and_then(|mut session| session.request(server.url("/")));
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::InvalidRequest);
     assert_eq!(server.connections(), 0);
