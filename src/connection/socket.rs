@@ -12,8 +12,14 @@ use super::pipe::{Glance, Pipe};
 /// Setting one costs a system call, so it is done only when what is set would wake us later than
 /// what is due by more than a tolerance. One that wakes us too early is harmless: the deadline is
 /// looked at after every return, and the wait goes on.
+///
+/// So does telling the system whether to wait at all: a look that must not wait leaves the socket as
+/// it needs it, and so does the write behind it, since there mostly is room for a request. Whoever has
+/// to wait sees to that first.
 pub(super) struct Socket {
     pipe: Arc<Pipe>,
+    /// Whether the system waits where it has nothing for us.
+    waits: bool,
     read_wait: Option<Duration>,
     write_wait: Option<Duration>,
     /// A byte that was read only to see whether there is one.
@@ -22,7 +28,8 @@ pub(super) struct Socket {
 
 impl Socket {
     pub(super) fn new(pipe: Pipe) -> Self {
-        Self { pipe: Arc::new(pipe), read_wait: None, write_wait: None, ahead: None }
+        let pipe = Arc::new(pipe);
+        Self { pipe, waits: true, read_wait: None, write_wait: None, ahead: None }
     }
 
     pub(super) const fn pipe(&self) -> &Arc<Pipe> {
@@ -35,6 +42,7 @@ impl Socket {
         }
         loop {
             let left = patience.left()?;
+            self.may_wait(true)?;
             if is_late(self.read_wait, left) {
                 self.pipe.set_read_timeout(left)?;
                 self.read_wait = left;
@@ -65,7 +73,7 @@ impl Socket {
     pub(super) fn write(&mut self, bytes: &[u8], patience: &Patience<'_>) -> io::Result<usize> {
         loop {
             let left = patience.left()?;
-            if is_late(self.write_wait, left) {
+            if self.waits && is_late(self.write_wait, left) {
                 self.pipe.set_write_timeout(left)?;
                 self.write_wait = left;
             }
@@ -74,6 +82,7 @@ impl Socket {
                 return Err(cancelled());
             }
             match result {
+                Err(error) if self.has_no_room(&error) => self.may_wait(true)?,
                 Err(error) if is_timeout(&error) => {
                     self.write_wait = patience.left()?;
                     self.pipe.set_write_timeout(self.write_wait)?;
@@ -97,20 +106,26 @@ impl Socket {
         patience: &Patience<'_>,
     ) -> io::Result<usize> {
         let wait = patience.left()?.map_or(stall, |left| left.min(stall));
-        if is_late(self.write_wait, Some(wait)) {
-            self.pipe.set_write_timeout(Some(wait))?;
-            self.write_wait = Some(wait);
-        }
-        match (&*self.pipe).write(bytes) {
-            Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {
-                patience.left().map(|_| 0)
+        loop {
+            if self.waits && is_late(self.write_wait, Some(wait)) {
+                self.pipe.set_write_timeout(Some(wait))?;
+                self.write_wait = Some(wait);
             }
-            Err(_) if patience.interrupt.is_raised() => Err(cancelled()),
-            Ok(count) => {
-                patience.flow.moved(count);
-                Ok(count)
-            }
-            other => other,
+            return match (&*self.pipe).write(bytes) {
+                Err(error) if self.has_no_room(&error) => {
+                    self.may_wait(true)?;
+                    continue;
+                }
+                Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {
+                    patience.left().map(|_| 0)
+                }
+                Err(_) if patience.interrupt.is_raised() => Err(cancelled()),
+                Ok(count) => {
+                    patience.flow.moved(count);
+                    Ok(count)
+                }
+                other => other,
+            };
         }
     }
 
@@ -147,11 +162,22 @@ impl Socket {
         Some(1)
     }
 
-    fn without_waiting<T>(&self, look: impl FnOnce(&Pipe) -> io::Result<T>) -> io::Result<T> {
-        self.pipe.set_nonblocking(true)?;
-        let found = look(&self.pipe);
-        self.pipe.set_nonblocking(false)?;
-        found
+    fn without_waiting<T>(&mut self, look: impl FnOnce(&Pipe) -> io::Result<T>) -> io::Result<T> {
+        self.may_wait(false)?;
+        look(&self.pipe)
+    }
+
+    fn may_wait(&mut self, waits: bool) -> io::Result<()> {
+        if self.waits != waits {
+            self.pipe.set_nonblocking(!waits)?;
+            self.waits = waits;
+        }
+        Ok(())
+    }
+
+    /// Whether a write failed only because it was not to wait.
+    fn has_no_room(&self, error: &io::Error) -> bool {
+        !self.waits && error.kind() == io::ErrorKind::WouldBlock
     }
 }
 
