@@ -78,8 +78,6 @@ pub(super) fn connect(address: &SocketAddr, limit: Option<Duration>) -> io::Resu
     if socket.local_addr().is_ok_and(|own| own == *address) {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
-    // Requests are written whole: waiting for more to send would only add delay.
-    socket.set_nodelay(true)?;
     Ok(socket)
 }
 

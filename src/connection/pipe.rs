@@ -48,6 +48,16 @@ impl Pipe {
         either!(self, socket => socket.set_nonblocking(nonblocking))
     }
 
+    /// From here on what is written leaves at once, also while the peer has not acknowledged all that
+    /// went before. A socket in the file system does not wait for that.
+    pub(super) fn set_nodelay(&self) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket) => socket.set_nodelay(true),
+            #[cfg(unix)]
+            Self::Unix(_) => Ok(()),
+        }
+    }
+
     pub(super) fn shutdown(&self) -> io::Result<()> {
         either!(self, socket => socket.shutdown(Shutdown::Both))
     }

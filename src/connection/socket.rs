@@ -24,12 +24,18 @@ pub(super) struct Socket {
     write_wait: Option<Duration>,
     /// A byte that was read only to see whether there is one.
     ahead: Option<u8>,
+    /// Nothing has been written yet.
+    is_fresh: bool,
+    /// Whether the system sends small pieces at once, too.
+    is_prompt: bool,
 }
 
 impl Socket {
     pub(super) fn new(pipe: Pipe) -> Self {
         let pipe = Arc::new(pipe);
-        Self { pipe, waits: true, read_wait: None, write_wait: None, ahead: None }
+        let (read_wait, write_wait, ahead) = (None, None, None);
+        let (is_fresh, is_prompt) = (true, false);
+        Self { pipe, waits: true, read_wait, write_wait, ahead, is_fresh, is_prompt }
     }
 
     pub(super) const fn pipe(&self) -> &Arc<Pipe> {
@@ -71,6 +77,7 @@ impl Socket {
     /// Writes some bytes, as long as that may take.
     #[cfg(feature = "tls-no-provider")]
     pub(super) fn write(&mut self, bytes: &[u8], patience: &Patience<'_>) -> io::Result<usize> {
+        self.be_prompt(bytes.len());
         loop {
             let left = patience.left()?;
             if self.waits && is_late(self.write_wait, left) {
@@ -106,6 +113,7 @@ impl Socket {
         patience: &Patience<'_>,
     ) -> io::Result<usize> {
         let wait = patience.left()?.map_or(stall, |left| left.min(stall));
+        self.be_prompt(bytes.len());
         loop {
             if self.waits && is_late(self.write_wait, Some(wait)) {
                 self.pipe.set_write_timeout(Some(wait))?;
@@ -175,11 +183,27 @@ impl Socket {
         Ok(())
     }
 
+    /// Sees to it that so many bytes leave at once. Requests are written whole: waiting for more to send
+    /// would only add delay. But the first piece is waited with by no system, as long as it is one
+    /// segment: nothing is on the way that is to be acknowledged first.
+    fn be_prompt(&mut self, count: usize) {
+        let leaves_at_once = self.is_prompt || (self.is_fresh && count <= ONE_SEGMENT);
+        if !leaves_at_once {
+            // What is wrong with the socket is told by the write; all else is a matter of time.
+            let _ = self.pipe.set_nodelay();
+            self.is_prompt = true;
+        }
+        self.is_fresh = false;
+    }
+
     /// Whether a write failed only because it was not to wait.
     fn has_no_room(&self, error: &io::Error) -> bool {
         !self.waits && error.kind() == io::ErrorKind::WouldBlock
     }
 }
+
+/// What fits into one segment on every path, as IPv4 has it (RFC 9293 §3.7.1).
+const ONE_SEGMENT: usize = 536;
 
 /// What there is to read, without waiting for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -230,7 +254,87 @@ fn is_timeout(error: &io::Error) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::time::Instant;
+
+    use super::super::deadline::Deadline;
+    use super::super::flow::Flow;
+    use super::super::interrupt::Interrupt;
     use super::*;
+    use crate::message::Clock;
+
+    /// A connected socket, and the end of its peer, which reads nothing.
+    fn pair() -> (Socket, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let socket = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (Socket::new(Pipe::Tcp(socket)), listener.accept().unwrap().0)
+    }
+
+    fn with_patience<T>(limit: Duration, wait: impl FnOnce(&Patience<'_>) -> T) -> T {
+        let deadline = Deadline::after(Instant::now(), Some(limit), Clock::Request);
+        let (flow, interrupt) = (Flow::new(None, None, None), Interrupt::default());
+        let interrupt = &interrupt;
+        wait(&Patience { deadline, batch: Deadline::never(), flow: &flow, interrupt })
+    }
+
+    const LONG: Duration = Duration::from_secs(20);
+    const SHORT: Duration = Duration::from_millis(20);
+
+    #[test]
+    fn a_look_does_not_wait_nor_does_a_write_behind_it_and_a_read_does() {
+        let (mut socket, mut peer) = pair();
+        with_patience(LONG, |patience| {
+            assert_eq!(socket.look().unwrap(), Look::Quiet);
+            assert_eq!(socket.write_for(SHORT, b"request", patience).unwrap(), 7);
+            assert!(!socket.waits && socket.write_wait.is_none(), "there was room");
+            peer.write_all(b"answer").unwrap();
+            let mut answer = [0; 6];
+            assert_eq!(socket.read(&mut answer, patience).unwrap(), 6);
+            assert!(socket.waits, "it would have waited");
+        });
+    }
+
+    #[test]
+    fn a_write_behind_a_look_waits_where_there_is_no_room() {
+        let piece = vec![b'x'; 64 << 10];
+        let (mut socket, _peer) = pair();
+        with_patience(LONG, |patience| {
+            assert_eq!(socket.look().unwrap(), Look::Quiet);
+            let took = loop {
+                let began = Instant::now();
+                if socket.write_for(SHORT, &piece, patience).unwrap() == 0 {
+                    break began.elapsed();
+                }
+            };
+            assert!(socket.waits && took >= SHORT / 2, "{took:?}");
+        });
+        #[cfg(feature = "tls-no-provider")]
+        with_patience(SHORT, |patience| {
+            assert_eq!(socket.look().unwrap(), Look::Quiet);
+            let error = socket.write(&piece, patience).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!(socket.waits, "until then");
+        });
+    }
+
+    #[test]
+    fn the_first_small_piece_leaves_at_once_anyway_and_the_others_are_told_to() {
+        let is_prompt = |socket: &Socket| match &*socket.pipe {
+            Pipe::Tcp(socket) => socket.nodelay().unwrap(),
+            #[cfg(unix)]
+            Pipe::Unix(_) => unreachable!("it is none"),
+        };
+        with_patience(LONG, |patience| {
+            let (mut socket, _peer) = pair();
+            for expected in [false, true, true] {
+                assert_eq!(socket.write_for(LONG, b"piece", patience).unwrap(), 5);
+                assert_eq!(is_prompt(&socket), expected);
+            }
+            let (mut socket, _peer) = pair();
+            assert_eq!(socket.write_for(LONG, &[0; 537], patience).unwrap(), 537);
+            assert!(is_prompt(&socket), "it may be two segments");
+        });
+    }
 
     #[test]
     fn a_timeout_is_left_alone_while_it_is_close_to_what_is_due() {
