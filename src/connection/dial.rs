@@ -52,8 +52,8 @@ pub(super) fn dial(
     // Who was cancelled meanwhile may have been answered for already.
     let cancelled = patience.interrupt.is_raised();
     match connected {
-        Ok(pipe) => {
-            let peer = pipe.peer_addr();
+        Ok((address, pipe)) => {
+            let peer = pipe.peer_addr(address);
             if let (false, Some(peer)) = (cancelled, peer) {
                 watched.tell(|observer, job| observer.connected(job, peer, took));
             }

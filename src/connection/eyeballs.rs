@@ -27,23 +27,29 @@ pub(super) struct Host<'a> {
 }
 
 impl Host<'_> {
-    /// A connection to one of the addresses, and those that were tried.
+    /// A connection to one of the addresses, to which, and those that were tried. Where there is only
+    /// one, it counts as tried when that has failed.
     pub(super) fn connect(
         &self,
         patience: &Patience<'_>,
         so_far: SoFar,
         tried: &mut Tried,
-    ) -> io::Result<Pipe> {
-        if let [_, _, ..] = self.addresses {
-            let connected = self.connect_to_many(patience, so_far, tried);
-            if connected.is_err() && !patience.interrupt.is_raised() {
-                self.routes.forget(self.name, self.port);
+    ) -> io::Result<(SocketAddr, Pipe)> {
+        match self.addresses {
+            [] => Err(tried.last()),
+            [only] => {
+                let left = patience.left();
+                left.and_then(|left| connect_here(only, left, patience, so_far))
+                    .map(|socket| (*only, Pipe::Tcp(socket)))
+                    .inspect_err(|_| tried.begin(*only))
             }
-            return connected;
-        }
-        match in_turn(self.addresses, patience, so_far, tried, || false)? {
-            Some((_, socket)) => Ok(Pipe::Tcp(socket)),
-            None => Err(tried.last()),
+            _ => {
+                let connected = self.connect_to_many(patience, so_far, tried);
+                if connected.is_err() && !patience.interrupt.is_raised() {
+                    self.routes.forget(self.name, self.port);
+                }
+                connected
+            }
         }
     }
 
@@ -52,7 +58,7 @@ impl Host<'_> {
         patience: &Patience<'_>,
         so_far: SoFar,
         tried: &mut Tried,
-    ) -> io::Result<Pipe> {
+    ) -> io::Result<(SocketAddr, Pipe)> {
         let route = self.routes.get(self.name, self.port, Instant::now());
         let mut order = in_order(self.addresses, route.map(|route| route.address));
         if let Some(route) = route
@@ -62,7 +68,7 @@ impl Host<'_> {
             let share = patience.share(order.len())?.map_or(DELAY, |share| share.min(DELAY));
             tried.begin(route.address);
             match connect_here(&route.address, Some(share), patience, so_far) {
-                Ok(socket) => return Ok(Pipe::Tcp(socket)),
+                Ok(socket) => return Ok((route.address, Pipe::Tcp(socket))),
                 Err(error) => {
                     patience.left()?;
                     self.routes.forget(self.name, self.port);
@@ -86,7 +92,7 @@ impl Host<'_> {
         patience: &Patience<'_>,
         so_far: SoFar,
         tried: &mut Tried,
-    ) -> io::Result<Pipe> {
+    ) -> io::Result<(SocketAddr, Pipe)> {
         // With little time, the last address must have its turn all the same.
         let delay = patience.share(order.len())?.map_or(DELAY, |share| share.min(DELAY));
         let race = Race::new(patience);
@@ -107,7 +113,7 @@ impl Host<'_> {
                     begun = order.len();
                     let found = in_turn(rest, patience, so_far, tried, || race.is_won())?;
                     if let Some((address, socket)) = found {
-                        return Ok(Pipe::Tcp(self.remember(address, DELAY, socket)));
+                        return Ok(self.remember(address, DELAY, Pipe::Tcp(socket)));
                     }
                     race.watch(patience);
                 }
@@ -118,10 +124,9 @@ impl Host<'_> {
             }
             match race.wait((!rest.is_empty()).then_some(due), patience)? {
                 News::Won(Won { number, pipe, took }) => {
-                    return Ok(match order.get(number) {
-                        Some(address) => self.remember(*address, took, pipe),
-                        None => pipe,
-                    });
+                    // The numbers are ours.
+                    let address = order.get(number).ok_or_else(|| tried.last())?;
+                    return Ok(self.remember(*address, took, pipe));
                 }
                 News::Failed(failed) => {
                     running = running.saturating_sub(failed.len());
@@ -135,10 +140,10 @@ impl Host<'_> {
         }
     }
 
-    fn remember<T>(&self, address: SocketAddr, took: Duration, connection: T) -> T {
+    fn remember(&self, address: SocketAddr, took: Duration, pipe: Pipe) -> (SocketAddr, Pipe) {
         let route = Route { address, took, found: Instant::now() };
         self.routes.put(self.name, self.port, route);
-        connection
+        (address, pipe)
     }
 }
 

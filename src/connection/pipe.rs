@@ -27,9 +27,16 @@ macro_rules! either {
 }
 
 impl Pipe {
-    /// The address of the peer; a socket in the file system has none.
-    pub(super) fn peer_addr(&self) -> Option<SocketAddr> {
+    /// The address of the peer, which was connected to by this one; a socket in the file system has
+    /// none. The system is asked only where it may know a better name for the same: the unspecified
+    /// address is this machine, and IPv6 has zones.
+    pub(super) fn peer_addr(&self, by: SocketAddr) -> Option<SocketAddr> {
+        let is_exact = match by {
+            SocketAddr::V4(_) => true,
+            SocketAddr::V6(v6) => v6.scope_id() == 0 && v6.flowinfo() == 0,
+        };
         match self {
+            Self::Tcp(_) if is_exact && !by.ip().to_canonical().is_unspecified() => Some(by),
             Self::Tcp(socket) => socket.peer_addr().ok(),
             #[cfg(unix)]
             Self::Unix(_) => None,

@@ -4,6 +4,9 @@ use std::net::SocketAddr;
 
 use fetchpool::{AddressPolicy, ErrorKind, Phase, Pool, Session, SessionConfig};
 
+#[cfg(unix)]
+use crate::session;
+use crate::support::farm::refused;
 use crate::support::script::{Script, ok, redirect};
 use crate::{Calls, config, site};
 
@@ -38,6 +41,28 @@ fn nobody_is_asked_about_a_host_that_is_laid_down_and_its_name_stays_that_of_the
     assert_eq!(calls.count(), 0);
     let error = session.request("http://api.example.com:81/").unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Panic, "another port is looked up: {error}");
+}
+
+#[test]
+fn the_one_address_that_did_not_connect_is_told() {
+    let nobody = refused();
+    let error = session(|_| {}).request(format!("http://{nobody}/")).unwrap_err();
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Connect, Some(Phase::Connect)));
+    assert!(error.message().contains(&format!("no connection to {nobody}")), "{error}");
+    assert_eq!(error.attempts()[0].addresses(), [nobody]);
+}
+
+/// Whoever is told an address can come to the same place by it.
+#[cfg(unix)]
+#[test]
+fn the_peer_has_an_address_where_what_was_connected_to_is_none() {
+    let site = site();
+    let port = site.address().port();
+    for (host, peer) in [("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "127.0.0.1")] {
+        let url = format!("http://{host}:{port}/");
+        let response = session(|_| {}).request(url.as_str()).unwrap();
+        assert_eq!(response.peer_addr(), Some(SocketAddr::new(peer.parse().unwrap(), port)));
+    }
 }
 
 #[cfg(feature = "tls")]
