@@ -1,6 +1,7 @@
 //! A TLS connection over a socket, or over another one.
 
-use std::io::{self, Read, Write};
+use std::borrow::Cow;
+use std::io::{self, IoSlice, Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -259,6 +260,17 @@ impl<T: Transport> Read for Timed<'_, T> {
     }
 }
 
+/// What is written at once of some records: all of them if they are small, and else the first, uncopied.
+fn gathered<'a>(records: &'a [IoSlice<'_>]) -> Cow<'a, [u8]> {
+    let together = records.iter().map(|record| record.len()).fold(0, usize::saturating_add);
+    if let ([] | [_], _) | (_, MOST_GATHERED..) = (records, together) {
+        return Cow::Borrowed(records.first().map_or(&[], |first| first));
+    }
+    let mut bytes = Vec::with_capacity(together);
+    records.iter().for_each(|record| bytes.extend_from_slice(record));
+    Cow::Owned(bytes)
+}
+
 /// The first bytes that came.
 #[derive(Default)]
 struct Opening {
@@ -285,6 +297,13 @@ impl<T: Transport> Read for Listening<'_, T> {
 impl<T: Transport> Write for Timed<'_, T> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.under.write(bytes, self.patience)
+    }
+
+    /// The last part of a handshake is two records or more, each of some bytes: they leave together, and
+    /// are no packets of their own. (The system could gather them itself, but the standard library
+    /// asks it to by a call that ends a process which wants to hear of broken pipes.)
+    fn write_vectored(&mut self, records: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write(&gathered(records))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -336,6 +355,33 @@ impl<T: Transport> Read for WithoutWaiting<'_, T> {
     }
 }
 
+/// How much is copied so that it leaves together.
+const MOST_GATHERED: usize = 4 << 10;
+
 /// How often it is read while only records come that are no data: a read takes 4 KiB, and the few
 /// tickets that servers send fit into one.
 const MOST_READS: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_records_leave_together_and_a_large_one_is_not_copied() {
+        let large = "x".repeat(MOST_GATHERED);
+        for (records, leaves) in [
+            (&[][..], ""),
+            (&["hello"], "hello"),
+            (&["cipher", "finished"], "cipherfinished"),
+            (&["own", "", "proof", "finished"], "ownprooffinished"),
+            (&[&large, "end"], &large),
+            (&["begin", &large], "begin"),
+        ] {
+            let records: Vec<_> =
+                records.iter().map(|text| IoSlice::new(text.as_bytes())).collect();
+            assert_eq!(gathered(&records), leaves.as_bytes(), "{} records", records.len());
+        }
+        let alone = [IoSlice::new(large.as_bytes())];
+        assert!(matches!(gathered(&alone), Cow::Borrowed(_)));
+    }
+}
