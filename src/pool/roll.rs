@@ -65,10 +65,14 @@ impl Roll {
     fn take_off(&self, id: usize, keep_handle: bool) {
         let mut state = self.lock();
         state.at_work.remove(&id);
-        if !keep_handle {
-            state.handles.remove(&id);
+        let handle = if keep_handle { None } else { state.handles.remove(&id) };
+        let is_last = state.at_work.is_empty();
+        drop(state);
+        drop(handle);
+        // Whoever waits does so for the last one, and is woken once: not for each of thousands, by each.
+        if is_last {
+            self.left.notify_all();
         }
-        self.left.notify_all();
     }
 
     /// Waits until every thread has ended, but for those that were given up.
