@@ -397,11 +397,12 @@ impl Ledger {
         }
     }
 
-    /// Whether there is nothing left for a worker to do, and will not be.
+    /// Whether there is nothing left for a worker that is free, and will not be. What is in flight may
+    /// come back to be tried again: but then the worker that brings it is free for it, and whoever
+    /// waited beside that one would only have to be woken at the end, with all others at once.
     pub(super) fn has_no_work(&self) -> bool {
         let no_more = self.stop.is_some() || matches!(self.source, SourceState::Closed);
-        let may_come_back = self.stats.in_flight > 0 && self.stop <= Some(Stop::Closed);
-        no_more && self.lanes.is_empty() && !may_come_back
+        no_more && self.lanes.is_empty()
     }
 
     /// Whether there will be no further outcome. Also while a worker still waits in the source of

@@ -160,6 +160,8 @@ impl Schedule {
                 return Next::TimeIsUp;
             }
             if state.has_no_work() {
+                // It is not one of those who could do what others bring back.
+                state.threads = state.threads.saturating_sub(1);
                 return Next::End;
             }
             let ahead = if has_seen_all { 0 } else { state.wants_ahead(held) };

@@ -1,13 +1,15 @@
 //! How many threads there are, what they are called, and what they may cost.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fetchpool::{ErrorKind, Pool, Request, SessionConfig};
+use fetchpool::{ErrorKind, Pool, Request, RetryPolicy, SessionConfig};
 
 use crate::farm::{Farm, within};
+use crate::script::{Gate, Script, ok, reply};
 
 #[test]
 fn no_threads_is_an_error_when_the_pool_is_built() {
@@ -128,6 +130,61 @@ fn a_dropped_pool_leaves_no_thread_behind() {
     });
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_worker_for_which_nothing_is_left_ends_while_others_are_at_work() {
+    crate::child::alone(
+        "threads::a_worker_for_which_nothing_is_left_ends_while_others_are_at_work",
+        || {
+            let farm = Farm::new();
+            let jobs: Vec<String> = (0..8).map(|n| farm.url(&format!("/gate/{n}"))).collect();
+            let pool = Pool::builder().num_threads(8).job_queue(jobs).build().unwrap();
+            farm.wait_at_gate(8);
+            farm.let_through(7);
+            assert_eq!(pool.outcomes().take(7).count(), 7);
+            await_workers(1);
+            farm.open_gate();
+            assert_eq!(pool.outcomes().count(), 1);
+        },
+    );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn jobs_that_come_back_when_all_others_have_ended_are_tried_again_side_by_side() {
+    let name =
+        "threads::jobs_that_come_back_when_all_others_have_ended_are_tried_again_side_by_side";
+    crate::child::alone(name, || {
+        let farm = Farm::new();
+        let gates = Arc::new([Gate::new(), Gate::new()]);
+        let seen = AtomicUsize::new(0);
+        let at = Arc::clone(&gates);
+        // Each is let go when its gate opens, and refused the first time.
+        let server = Script::site(move |request| {
+            let number = usize::from(request.target() == "/1");
+            if seen.fetch_add(1, Ordering::SeqCst) < 2 {
+                at[number].wait();
+                return reply("503 Busy", "Retry-After: 0\r\n", "");
+            }
+            ok(request.target())
+        });
+        let mut jobs = vec![server.url("/0"), server.url("/1")];
+        jobs.extend((0..6).map(|n| farm.url(&format!("/ok/{n}"))));
+        let pool = Pool::builder()
+            .num_threads(8)
+            .retry(RetryPolicy::new(3).backoff(Duration::ZERO, Duration::ZERO))
+            .job_queue(jobs)
+            .build()
+            .unwrap();
+        assert_eq!(pool.outcomes().take(6).count(), 6);
+        await_workers(2);
+        gates.iter().for_each(Gate::open);
+        let done: Vec<_> = pool.outcomes().map(|outcome| outcome.is_response()).collect();
+        assert_eq!(done, [true, true]);
+        assert_eq!(server.requests().len(), 4);
+    });
+}
+
 /// The names of the threads of this process that are workers of a pool.
 #[cfg(target_os = "linux")]
 pub(crate) fn workers() -> Vec<String> {
@@ -146,9 +203,17 @@ pub(crate) fn workers() -> Vec<String> {
 #[cfg(target_os = "linux")]
 #[track_caller]
 pub(crate) fn await_no_workers() {
+    await_workers(0);
+}
+
+/// Waits until there are so many and no more.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn await_workers(count: usize) {
     let patience = Instant::now() + Duration::from_secs(2);
-    while !workers().is_empty() {
+    while workers().len() > count {
         assert!(Instant::now() < patience, "{:?} are left", workers());
         thread::yield_now();
     }
+    assert_eq!(workers().len(), count);
 }
