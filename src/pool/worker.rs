@@ -37,7 +37,22 @@ struct Order {
     began: Instant,
     queued: Duration,
     retries: u32,
-    target: Option<Target>,
+    /// For whoever sends it first.
+    target: Cell<Option<Target>>,
+    fault: Option<Error>,
+}
+
+impl Order {
+    const fn call<'a>(&'a self, batch: Deadline, allowance: Option<&'a dyn Allowance>) -> Call<'a> {
+        Call {
+            index: Some(self.index),
+            began: self.began,
+            number: self.retries.saturating_add(1),
+            batch,
+            allowance,
+            target: Some(&self.target),
+        }
+    }
 }
 
 impl<'a> Worker<'a> {
@@ -55,42 +70,58 @@ impl<'a> Worker<'a> {
         allowance: Option<&dyn Allowance>,
         waits: Waits<'_>,
     ) {
+        // Looked at where it lies. What is done before the request and after it has functions of its
+        // own that are not inlined: of the stack under a wait each page stays with its thread.
+        let mut taken = self.begin(&claim);
+        let Some(order) = &mut taken else { return };
+        let fault = order.fault.take();
+        let order = &*order;
+        let told = match order.retries {
+            0 => self.tell(order, |observer, job| observer.taken(job)),
+            _ => Ok(()),
+        };
+        let result = match (told, fault) {
+            (Err(error), _) | (Ok(()), Some(error)) => Err(error),
+            (Ok(()), None) => self.run(order, &order.call(batch, allowance), waits),
+        };
+        self.end(claim, &mut taken, batch, result, waits);
+    }
+
+    /// The job begins; `None` if it was taken away.
+    #[inline(never)]
+    fn begin(&self, claim: &Claim<'_>) -> Option<Order> {
         let now = Instant::now();
-        let taken = claim.with_job(|job| {
+        claim.with_job(|job| {
             if let (Some(delivery), Ok(_)) = (&mut job.delivery, &self.session) {
                 delivery.begin();
             }
-            let order = Order {
+            Order {
                 index: job.index,
                 request: Arc::clone(&job.request),
                 began: *job.began.get_or_insert(now),
                 queued: now.saturating_duration_since(job.taken),
                 retries: job.retries,
-                target: job.target.take(),
-            };
-            (order, job.fault.take())
-        });
-        let Some((mut order, fault)) = taken else { return };
-        let told = match order.retries {
-            0 => self.tell(&order, |observer, job| observer.taken(job)),
-            _ => Ok(()),
-        };
-        let target = Cell::new(order.target.take());
-        let call = Call {
-            index: Some(order.index),
-            began: order.began,
-            number: order.retries.saturating_add(1),
-            batch,
-            allowance,
-            target: Some(&target),
-        };
-        let mut result = match (told, fault) {
-            (Err(error), _) | (Ok(()), Some(error)) => Err(error),
-            (Ok(()), None) => self.run(&order, call, waits),
-        };
+                target: Cell::new(job.target.take()),
+                fault: job.fault.take(),
+            }
+        })
+    }
+
+    /// The job is parked to be tried again, or this is its outcome.
+    #[inline(never)]
+    fn end(
+        &mut self,
+        claim: Claim<'_>,
+        taken: &mut Option<Order>,
+        batch: Deadline,
+        mut result: Result<Response, Error>,
+        waits: Waits<'_>,
+    ) {
+        let Some(order) = taken.take() else { return };
         let traffic =
             self.session.as_mut().map(|session| session.take_traffic()).unwrap_or_default();
         let mut next = None;
+        let call = order.call(batch, None);
         if let Some((again, deadline)) = self.again(&order, &call, &result, waits) {
             let (number, wait) = (call.number, again.wait);
             debug!("job {} is tried again in {wait:?}", order.index);
@@ -145,7 +176,7 @@ impl<'a> Worker<'a> {
         }
     }
 
-    fn run(&mut self, order: &Order, call: Call<'_>, waits: Waits<'_>) -> Result<Response, Error> {
+    fn run(&mut self, order: &Order, call: &Call<'_>, waits: Waits<'_>) -> Result<Response, Error> {
         let request = &*order.request;
         if self.interrupt.is_raised_for_good() {
             return Err(Error::new(ErrorKind::Cancelled, "").at(request.url()));
@@ -158,8 +189,8 @@ impl<'a> Worker<'a> {
             debug!("job {}: {:?} {}", order.index, request.method(), request.redacted_url());
         }
         let run = || match waits {
-            Waits::Here => session.run_to_the_end(request, call),
-            Waits::Parked(_) => session.run(request, &call),
+            Waits::Here => session.run_to_the_end(request, *call),
+            Waits::Parked(_) => session.run(request, call),
         };
         catch(run).unwrap_or_else(|panicked| {
             // Half a session is none: the next job starts on a fresh one, with the same settings.
@@ -187,6 +218,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Tells the observer, if there is one. Its panic is the job's outcome.
+    #[inline(never)]
     fn tell(
         &self,
         order: &Order,
