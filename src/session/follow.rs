@@ -52,13 +52,11 @@ impl Session {
                 Err(error) => return Err(error.after_sending().at(step.target.as_str())),
             };
             let elapsed = started.elapsed();
-            let hops = trail.history.len();
-            let Some(next) = self.next_hop(&course, &step, (&connection, &answer), hops)? else {
+            let left = self.go_on(connection, &mut answer, &mut step, &course, trail)?;
+            if let Some(connection) = left {
                 let last = (connection, &mut answer);
                 return self.conclude(last, elapsed, step, call, &course, trail);
-            };
-            self.move_on((connection, &mut answer), &step, &next, &course, trail);
-            step = next;
+            }
         }
     }
 
@@ -88,6 +86,25 @@ impl Session {
         let session_params = self.config.params.iter().map(|(k, v)| (k.as_str(), v.as_str()));
         target.add_params(session_params.chain(request.added_params()));
         Ok(target)
+    }
+
+    /// Leaves a hop behind, if its answer leads on; gives its connection back if it does not.
+    #[inline(never)]
+    fn go_on(
+        &mut self,
+        connection: Box<Connection>,
+        answer: &mut Answer,
+        step: &mut Step,
+        course: &Course<'_>,
+        trail: &mut Trail,
+    ) -> Result<Option<Box<Connection>>, Error> {
+        let hops = trail.history.len();
+        let Some(next) = self.next_hop(course, step, (&connection, answer), hops)? else {
+            return Ok(Some(connection));
+        };
+        self.move_on((connection, answer), step, &next, course, trail);
+        *step = next;
+        Ok(None)
     }
 
     /// Hears what the head says; where it leads, if anywhere.

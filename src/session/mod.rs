@@ -165,6 +165,18 @@ impl Session {
         let mut trail = Trail::default();
         let followed = self.fetch(request, call, &mut trail);
         drop((watch, quiet));
+        self.told(followed, trail, request)
+    }
+
+    /// What came of it, told all that was learned on the way. Not inlined: the stack under the wait
+    /// for an answer is not to have room for it.
+    #[inline(never)]
+    fn told(
+        &self,
+        followed: Result<Response, Error>,
+        trail: Trail,
+        request: &Request,
+    ) -> Result<Response, Error> {
         let status_is_error = self.config.http_status_as_error;
         let result = followed.and_then(|response| match status_is_error {
             true => response.error_for_status(),

@@ -230,7 +230,9 @@ impl Session {
         Ok(Way::Out(Outlet::File(output)))
     }
 
-    /// Refuses what cannot be received, before anything is sent.
+    /// Refuses what cannot be received, before anything is sent. Not inlined: what it needs of the stack
+    /// is not to lie under the wait for the answer.
+    #[inline(never)]
     pub(super) fn check_destination(request: &Request) -> Result<(), Error> {
         let fault = match request.destination() {
             Destination::Writer(slot) if slot.is_taken() => return Err(writer_is_used()),
