@@ -36,7 +36,8 @@ impl LowSpeed {
 pub(crate) struct Flow {
     first_byte: Option<Duration>,
     stall: Option<Duration>,
-    speed: Option<Speed>,
+    /// In a box: hardly anybody asks for it, and whoever waits has this on its stack.
+    speed: Option<Box<Speed>>,
     stage: Cell<Stage>,
 }
 
@@ -59,7 +60,7 @@ impl Flow {
         Self {
             first_byte,
             stall,
-            speed: low_speed.and_then(Speed::new),
+            speed: low_speed.and_then(Speed::new).map(Box::new),
             stage: Cell::new(Stage::Idle),
         }
     }
