@@ -129,6 +129,8 @@ impl Exchange {
         }
     }
 
+    // Not inlined: whoever reads a body needs no room on the stack for the parser of heads.
+    #[inline(never)]
     fn next_head(&mut self, buffer: &mut Buffer) -> Result<Event, WireError> {
         let Some((head, lenient)) = head::take(buffer, &self.limits)? else {
             return Ok(Event::NeedInput);
