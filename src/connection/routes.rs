@@ -1,15 +1,16 @@
 //! Which address of a host could be connected to, so that the next connection goes there first.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// For hosts with more than one address, the one that the last connection was opened to. Clones
-/// share it.
+/// share it. Most sessions put nothing in: so no map that asks the system for random numbers when it is
+/// made, once for each thread.
 #[derive(Clone, Default)]
-pub(crate) struct Routes(Arc<Mutex<HashMap<(String, u16), Route>>>);
+pub(crate) struct Routes(Arc<Mutex<BTreeMap<(String, u16), Route>>>);
 
 /// The way to a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Routes {
         self.lock().clear();
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<(String, u16), Route>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<(String, u16), Route>> {
         // Poison is ignored: no code of the caller's runs under it.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
