@@ -6,7 +6,6 @@ use super::error::{Missing, WireError};
 use super::framing::{self, Framing, RequestKind};
 use super::head::{self, ResponseHead};
 use super::limits::Limits;
-use crate::message::Version;
 
 /// The life of one response, from the first byte to the verdict on its connection.
 #[derive(Debug)]
@@ -135,11 +134,12 @@ impl Exchange {
         let Some((head, lenient)) = head::take(buffer, &self.limits)? else {
             return Ok(Event::NeedInput);
         };
-        let (framing, must_close) = framing::decide(self.request, &head)?;
-        if lenient || must_close {
+        let decision = framing::decide(self.request, &head)?;
+        let framing = decision.framing;
+        if lenient || decision.is_doubtful {
             self.close = Some(CloseReason::DoubtfulFraming);
         }
-        if !is_persistent(&head) {
+        if !decision.is_persistent {
             self.close = self.close.or(Some(CloseReason::NotPersistent));
         }
         match head.status {
@@ -277,17 +277,6 @@ impl Exchange {
             None => Verdict::Reuse,
         }
     }
-}
-
-/// Whether the connection outlives the response (RFC 9112 §9.3).
-fn is_persistent(head: &ResponseHead) -> bool {
-    let says = |option: &str| {
-        head.headers
-            .get_all("connection")
-            .flat_map(|value| value.split(','))
-            .any(|token| token.trim_matches([' ', '\t']).eq_ignore_ascii_case(option))
-    };
-    !says("close") && (head.version == Version::Http11 || says("keep-alive"))
 }
 
 #[cfg(test)]

@@ -188,8 +188,8 @@
 //! | any other byte while it is idle | §9.2: no answer | hello, spoilt | hello, closed | hello, spoilt | hello, closed |
 
 use super::error::{Found, WireError};
-use super::head::ResponseHead;
-use crate::message::Version;
+use super::head::{FRAMING_FIELDS, ResponseHead};
+use crate::message::{Headers, Version};
 
 /// What of a request decides how its response is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -210,15 +210,23 @@ pub(super) enum Framing {
     UntilClose,
 }
 
-/// The framing of a response, and whether the connection must be closed behind it.
-///
-/// It must where a reader less strict, or more, may have seen the end of the response elsewhere:
-/// what follows on the connection would be another response to each of the two.
-pub(super) fn decide(
-    request: RequestKind,
-    head: &ResponseHead,
-) -> Result<(Framing, bool), WireError> {
-    let announced = announced(head);
+/// What the head of a response decides about its connection.
+#[derive(Debug)]
+pub(super) struct Decision {
+    pub(super) framing: Framing,
+    /// The connection must be closed behind the response.
+    ///
+    /// It must where a reader less strict, or more, may have seen the end of the response
+    /// elsewhere: what follows on the connection would be another response to each of the two.
+    pub(super) is_doubtful: bool,
+    /// The connection outlives the response, as far as the peer has a say (RFC 9112 §9.3).
+    pub(super) is_persistent: bool,
+}
+
+pub(super) fn decide(request: RequestKind, head: &ResponseHead) -> Result<Decision, WireError> {
+    let said = Said::by(&head.headers);
+    let is_persistent = !said.close && (head.version == Version::Http11 || said.keep_alive);
+    let announced = said.announced(head.version);
     let tunnel = request == RequestKind::Connect && (200..300).contains(&head.status);
     if request == RequestKind::Head || tunnel || matches!(head.status, 100..200 | 204 | 304) {
         let doubtful = match announced {
@@ -229,51 +237,116 @@ pub(super) fn decide(
             Ok((_, doubtful)) => doubtful || matches!(head.status, 100..200 | 204),
             Err(_) => true,
         };
-        return Ok((Framing::None, tunnel || doubtful));
+        let is_doubtful = tunnel || doubtful;
+        return Ok(Decision { framing: Framing::None, is_doubtful, is_persistent });
     }
     let (framing, doubtful) = announced?;
     // A 205 has no content (RFC 9110 §15.3.6), and readers that know that look for none.
     let unexpected = head.status == 205 && framing != Framing::Length(0);
-    Ok((framing, doubtful || unexpected))
+    Ok(Decision { framing, is_doubtful: doubtful || unexpected, is_persistent })
 }
 
-/// What the two fields say, and whether all readers would take it so.
-fn announced(head: &ResponseHead) -> Result<(Framing, bool), WireError> {
-    let (length, doubtful) = content_length(head)?;
-    let mut codings = head.headers.get_all("transfer-encoding").peekable();
-    if codings.peek().is_none() {
-        return Ok((length.map_or(Framing::UntilClose, Framing::Length), doubtful));
-    }
-    if length.is_some() {
-        return Err(WireError::LengthAndTransferEncoding);
-    }
-    match (codings.next(), codings.next()) {
-        (Some(coding), None) if coding.eq_ignore_ascii_case("chunked") => {
-            Ok((Framing::Chunked, head.version == Version::Http10))
-        }
-        (first, second) => {
-            let found = second.or(first).unwrap_or_default();
-            Err(WireError::UnsupportedTransferCoding(Found::new(found.as_bytes())))
-        }
-    }
+/// What the fields say that frame a message.
+#[derive(Debug, Default)]
+struct Said<'h> {
+    length: Option<u64>,
+    /// What is wrong with a length. The first fault counts.
+    fault: Option<WireError>,
+    /// The length was said more than once, or with zeros in front: a reader that guesses the base
+    /// of a number takes `010` for eight.
+    is_doubtful: bool,
+    coding: Option<&'h str>,
+    second_coding: Option<&'h str>,
+    close: bool,
+    keep_alive: bool,
 }
 
-/// The length, and whether it was said more than once, or with zeros in front: a reader that
-/// guesses the base of a number takes `010` for eight.
-fn content_length(head: &ResponseHead) -> Result<(Option<u64>, bool), WireError> {
-    let mut length = None;
-    let mut doubtful = false;
-    for value in head.headers.get_all("content-length").flat_map(|value| value.split(',')) {
-        let value = value.trim_matches([' ', '\t']);
-        let number = digits(value.as_bytes())
-            .ok_or_else(|| WireError::BadContentLength(Found::new(value.as_bytes())))?;
-        if length.is_some_and(|before| before != number) {
-            return Err(WireError::DifferingContentLengths);
+impl<'h> Said<'h> {
+    fn by(headers: &'h Headers) -> Self {
+        let mut said = Self::default();
+        let is_wanted = |len| FRAMING_FIELDS.iter().any(|name| name.len() == len);
+        for (name, value) in headers.with_name_len(is_wanted) {
+            // As it is usually written, it is compared at once and not letter by letter.
+            let is = |wanted| name == wanted || name.eq_ignore_ascii_case(wanted);
+            if is("Content-Length") {
+                said.content_length(value);
+            } else if is("Connection") {
+                said.connection(value);
+            } else if is("Transfer-Encoding") {
+                said.transfer_encoding(value);
+            }
         }
-        doubtful |= length.is_some() || (value.len() > 1 && value.starts_with('0'));
-        length = Some(number);
+        said
     }
-    Ok((length, doubtful))
+
+    fn content_length(&mut self, value: &str) {
+        // Nearly always it is one number.
+        if let Some(number) = digits(value.as_bytes()) {
+            return self.number(value, number);
+        }
+        for value in value.split(',') {
+            let value = value.trim_matches([' ', '\t']);
+            match digits(value.as_bytes()) {
+                Some(number) => self.number(value, number),
+                None => self.fail(|| WireError::BadContentLength(Found::new(value.as_bytes()))),
+            }
+        }
+    }
+
+    fn number(&mut self, digits: &str, number: u64) {
+        if self.length.is_some_and(|before| before != number) {
+            self.fail(|| WireError::DifferingContentLengths);
+        }
+        self.is_doubtful |= self.length.is_some() || (digits.len() > 1 && digits.starts_with('0'));
+        self.length = Some(number);
+    }
+
+    fn fail(&mut self, fault: impl FnOnce() -> WireError) {
+        if self.fault.is_none() {
+            self.fault = Some(fault());
+        }
+    }
+
+    fn transfer_encoding(&mut self, value: &'h str) {
+        if self.coding.is_none() {
+            self.coding = Some(value);
+        } else {
+            self.second_coding = self.second_coding.or(Some(value));
+        }
+    }
+
+    fn connection(&mut self, value: &str) {
+        if value == "keep-alive" {
+            self.keep_alive = true;
+            return;
+        }
+        for option in value.split(',') {
+            let option = option.trim_matches([' ', '\t']);
+            self.close |= option.eq_ignore_ascii_case("close");
+            self.keep_alive |= option.eq_ignore_ascii_case("keep-alive");
+        }
+    }
+
+    /// What the fields announce, and whether all readers would take it so.
+    fn announced(self, version: Version) -> Result<(Framing, bool), WireError> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        let Some(coding) = self.coding else {
+            return Ok((
+                self.length.map_or(Framing::UntilClose, Framing::Length),
+                self.is_doubtful,
+            ));
+        };
+        if self.length.is_some() {
+            return Err(WireError::LengthAndTransferEncoding);
+        }
+        if self.second_coding.is_none() && coding.eq_ignore_ascii_case("chunked") {
+            return Ok((Framing::Chunked, version == Version::Http10));
+        }
+        let found = self.second_coding.unwrap_or(coding);
+        Err(WireError::UnsupportedTransferCoding(Found::new(found.as_bytes())))
+    }
 }
 
 /// The value of decimal digits; `None` if there are none, or anything else, or too many.
@@ -284,7 +357,7 @@ fn digits(text: &[u8]) -> Option<u64> {
         return None;
     }
     text.iter().try_fold(0_u64, |value, &byte| {
-        let digit = char::from(byte).to_digit(10)?;
+        let digit = byte.checked_sub(b'0').filter(|&digit| digit < 10)?;
         value.checked_mul(10)?.checked_add(u64::from(digit))
     })
 }

@@ -1,7 +1,6 @@
 //! Fields, and how they frame a body.
 
 use super::*;
-use crate::message::Headers;
 
 fn decided(
     request: RequestKind,
@@ -14,6 +13,7 @@ fn decided(
         headers.append(name, value).unwrap();
     }
     decide(request, &ResponseHead { status, version, reason: "".into(), headers })
+        .map(|decision| (decision.framing, decision.is_doubtful))
 }
 
 fn of(fields: &[(&str, &str)]) -> Result<(Framing, bool), WireError> {

@@ -271,7 +271,7 @@ fn first_bad_line(bytes: &[u8]) -> Found {
 }
 
 /// Fields whose exact value decides where the message ends, or what comes after it.
-const FRAMING_FIELDS: [&str; 3] = ["content-length", "transfer-encoding", "connection"];
+pub(super) const FRAMING_FIELDS: [&str; 3] = ["Content-Length", "Transfer-Encoding", "Connection"];
 const FIELDS_ON_STACK: usize = 32;
 
 #[cfg(test)]
