@@ -30,7 +30,8 @@ impl Decoder {
     ///
     /// A part of a coded body (206) is not a coded body: it is handed over as it came, too.
     pub(crate) fn for_head(head: &ResponseHead, limits: &Limits) -> Result<Option<Self>, Error> {
-        if head.status == 206 {
+        // Most bodies are not coded, and that is soon seen.
+        if head.status == 206 || !head.headers.contains("content-encoding") {
             return Ok(None);
         }
         let limit = limits.codings.min(MOST_STAGES);
