@@ -178,27 +178,30 @@ impl Headers {
         Ok(())
     }
 
-    /// The fields of a whole head that a parser has already checked: names and values, which stand
-    /// somewhere in the text. It is copied once, and as it is.
+    /// The fields of a whole head that a parser has already checked: each name, and behind it its
+    /// value without the spaces and tabs around it. They stand in the text, which is copied once,
+    /// and as it is.
     pub(crate) fn cut_from<'a>(
         head: &'a str,
-        count: usize,
-        fields: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+        fields: impl ExactSizeIterator<Item = (&'a str, &'a [u8])>,
     ) -> Result<Self, InvalidHeader> {
-        let mut cut = Self { text: head.to_owned(), fields: Vec::with_capacity(count) };
-        let part = |part: &[u8]| {
-            let start = part.as_ptr().addr().checked_sub(head.as_ptr().addr())?;
-            head.get(start..start.checked_add(part.len())?)
+        let span = |part: &[u8]| {
+            let start = part.as_ptr().addr().wrapping_sub(head.as_ptr().addr());
+            let span = Span { start: start as u32, len: part.len() as u32 };
+            (span, start.saturating_add(part.len()))
         };
-        let span = |part: &str| {
-            Span::new(part.as_ptr().addr().checked_sub(head.as_ptr().addr())?, part.len())
-        };
-        for (name, value) in fields {
-            let spans = span(name).zip(part(value).map(trimmed).and_then(span));
-            let (name, value) = spans.ok_or_else(|| InvalidHeader::too_long(name))?;
-            cut.fields.push(Field { name, value });
+        let mut end = head.len();
+        let fields = fields.map(|(name, value)| {
+            let ((name, _), (value, value_end)) = (span(name.as_bytes()), span(value));
+            end = end.max(value_end);
+            Field { name, value }
+        });
+        let fields = fields.collect();
+        // Where all of them stand in a text that is short enough, no number was cut short.
+        if end > head.len() || u32::try_from(end).is_err() {
+            return Err(InvalidHeader::too_long(head.get(..80).unwrap_or_default()));
         }
-        Ok(cut)
+        Ok(Self { text: head.to_owned(), fields })
     }
 
     /// Every field whose name has a length that is wanted, in order: for a caller who looks for
@@ -368,6 +371,29 @@ mod tests {
         headers.append_received("Y", "café".as_bytes()).unwrap();
         assert_eq!(headers.get("x"), Some("café"));
         assert_eq!(headers.get("y"), Some("café"));
+    }
+
+    #[test]
+    fn fields_are_cut_from_the_text_that_they_stand_in_and_from_no_other() {
+        let head = "A: b\r\nLong-Name:  c d \r\nE:\r\n";
+        let cut = |text: &str, pieces: &[(usize, usize, usize, usize)]| {
+            let pieces: Vec<_> =
+                pieces.iter().map(|&(n, m, v, w)| (&head[n..m], &head[v..w])).collect();
+            let pairs = pieces.iter().map(|&(name, value)| (name, value.as_bytes()));
+            Headers::cut_from(text, pairs)
+        };
+        let all = [(0, 1, 3, 4), (6, 15, 18, 21), (24, 25, 26, 26)];
+        let headers = cut(head, &all).unwrap();
+        let wanted = [("A", "b"), ("Long-Name", "c d"), ("E", "")];
+        assert_eq!(headers.iter().collect::<Vec<_>>(), wanted);
+        for (elsewhere, fields) in [
+            (&head[..25], &all[..]),
+            (&head[..20], &all),
+            (&head[1..], &all[..0]),
+            (&head[4..], &all),
+        ] {
+            assert_eq!(cut(elsewhere, fields).is_ok(), fields.is_empty(), "{elsewhere:?}");
+        }
     }
 
     #[test]

@@ -88,6 +88,11 @@ impl Buffer {
         None
     }
 
+    /// Whether the end of a head has been looked for among these bytes, in vain.
+    pub(super) const fn has_searched(&self) -> bool {
+        self.searched > 0
+    }
+
     /// The length of the first line up to its line feed, as far as [`head_len`](Self::head_len) has
     /// found it, and else of all that has come.
     pub(super) fn first_line_len(&self) -> usize {
@@ -151,6 +156,7 @@ mod tests {
         let mut buffer = Buffer::new();
         for sent in 1..=2_000 {
             put(&mut buffer, if sent == 100 { b"\n" } else { b"x" });
+            assert_eq!(buffer.has_searched(), sent > 1, "at {sent}");
             assert_eq!(buffer.head_len(), None, "at {sent}");
             assert_eq!(buffer.first_line_len(), sent.min(99));
             // All but the two that may belong to the end of a head.
@@ -161,6 +167,7 @@ mod tests {
         assert_eq!((buffer.head_len(), buffer.first_line_len()), (Some(2_002), 99));
         buffer.take(2_002);
         put(&mut buffer, b"next");
+        assert!(!buffer.has_searched(), "it is another head");
         assert_eq!((buffer.head_len(), buffer.first_line_len()), (None, 4));
     }
 

@@ -2,6 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::mem::MaybeUninit;
 
 use httparse::{Header, ParserConfig, Status};
 
@@ -33,13 +34,23 @@ impl ResponseHead {
 /// Takes a whole head out of the buffer; `None` if it has not come yet. With it, whether it was
 /// read with leniency, so that another reader may have read something else.
 ///
-/// The parser sees a head only when its empty line is there, so that a head in a thousand pieces
-/// is parsed once. Before that, only what needs no parser is looked at: whether this can be HTTP
-/// at all, and whether it is too long by now.
+/// Nearly every head is whole when it is first looked at, and nothing about it is unusual: that is
+/// tried first, and once. Otherwise the parser sees it only when its empty line is there, so that a
+/// head in a thousand pieces is not parsed a thousand times. Before that, only what needs no parser
+/// is looked at: whether this can be HTTP at all, and whether it is too long by now.
 pub(super) fn take(
     buffer: &mut Buffer,
     limits: &Limits,
 ) -> Result<Option<(ResponseHead, bool)>, WireError> {
+    if buffer.is_empty() && limits.head_bytes > 0 {
+        return Ok(None);
+    }
+    if !buffer.has_searched()
+        && let Some((head, len)) = take_usual(buffer.filled(), limits)
+    {
+        buffer.take(len);
+        return Ok(Some((head, false)));
+    }
     let Some(len) = buffer.head_len() else {
         let filled = buffer.filled();
         check_start(filled)?;
@@ -60,6 +71,47 @@ pub(super) fn take(
     Ok(Some(head))
 }
 
+/// A head that is whole, that all readers read alike and that is within every limit, and its length.
+/// `None` for any other: what is wrong with it, if anything is, is not for this function to say.
+#[inline(never)]
+fn take_usual(bytes: &[u8], limits: &Limits) -> Option<(ResponseHead, usize)> {
+    check_start(bytes).ok()?;
+    let mut slots = [const { MaybeUninit::uninit() }; FIELDS_ON_STACK];
+    let mut parsed = httparse::Response::new(&mut []);
+    // To this one a folded line is an error.
+    let config = ParserConfig::default();
+    match config.parse_response_with_uninit_headers(&mut parsed, bytes, &mut slots) {
+        Ok(Status::Complete(len)) if len <= limits.head_bytes.min(limits.status_line_bytes) => {
+            let bytes = bytes.get(..len)?;
+            if !is_one_field_a_line(bytes, parsed.headers) {
+                return None;
+            }
+            Some((own(&parsed, bytes, false, limits).ok()?, len))
+        }
+        _ => None,
+    }
+}
+
+/// Whether the fields, as the parser has found them, each fill a line that ends in CRLF, without a gap
+/// from the end of the first line, which ends so as well, to an empty one and the end of the bytes.
+fn is_one_field_a_line(bytes: &[u8], fields: &[Header<'_>]) -> bool {
+    let place = |part: &[u8]| part.as_ptr().addr().wrapping_sub(bytes.as_ptr().addr());
+    let behind = |at: usize| bytes.get(at..).unwrap_or_default();
+    let mut start = match fields {
+        [first, ..] => place(first.name.as_bytes()),
+        [] => bytes.len().saturating_sub(2),
+    };
+    let is_status_line = scan::find(bytes, b'\n').map(|feed| feed.saturating_add(1)) == Some(start)
+        && bytes.get(..start).is_some_and(|line| line.ends_with(b"\r\n"));
+    let fill_lines = fields.iter().all(|field| {
+        let end = place(field.value).saturating_add(field.value.len());
+        let begins_here = place(field.name.as_bytes()) == start;
+        start = end.saturating_add(2);
+        begins_here && behind(end).starts_with(b"\r\n")
+    });
+    is_status_line && fill_lines && behind(start) == b"\r\n"
+}
+
 /// Whether the bytes begin like a status line (RFC 9112 §4), as far as they go. A peer that does
 /// not speak HTTP/1 is known at its first wrong byte, also if it then says nothing more.
 fn check_start(bytes: &[u8]) -> Result<(), WireError> {
@@ -70,6 +122,10 @@ fn check_start(bytes: &[u8]) -> Result<(), WireError> {
         b'd' => byte.is_ascii_digit(),
         other => byte == other,
     };
+    // A head that is whole has all of it, and the compiler makes one comparison of each then.
+    if bytes.first_chunk::<13>().is_some_and(|start| start.iter().zip(START).all(fits)) {
+        return Ok(());
+    }
     let good = bytes.iter().zip(START).take_while(|&pair| fits(pair)).count();
     if good == bytes.len().min(START.len()) {
         return Ok(());
@@ -93,6 +149,8 @@ fn check_status_line_len(bytes: &[u8], len: usize, limits: &Limits) -> Result<()
     Err(WireError::StatusLineTooLong { limit })
 }
 
+// Not part of its caller: the deepest that the stack goes has room for the slots of one reading only.
+#[inline(never)]
 fn parse(bytes: &[u8], limits: &Limits) -> Result<(ResponseHead, bool), WireError> {
     // A line for each field and more is never needed; the stack has room for most heads.
     let Lines { count: lines, lenient, is_folded } = look_at_lines(bytes)?;
@@ -210,13 +268,10 @@ fn own(
     })
 }
 
-/// The fields of a head that is text as it is.
+/// The fields of a head that is text as it is. The parser has seen to it that each name is a token.
 fn cut(fields: &[Header<'_>], head: &str) -> Result<Headers, WireError> {
-    if let Some(field) = fields.iter().find(|field| !is_token(field.name.as_bytes())) {
-        return Err(bad(field.name));
-    }
     let pairs = fields.iter().map(|field| (field.name, field.value));
-    Headers::cut_from(head, fields.len(), pairs).map_err(|_| bad(head))
+    Headers::cut_from(head, pairs).map_err(|_| bad(head))
 }
 
 /// The fields of another one: folds are undone, and what is not UTF-8 is read as ISO-8859-1.

@@ -153,6 +153,142 @@ fn the_error_of_a_field_shows_the_line_that_is_malformed() {
     }
 }
 
+/// The parser is the only one to look at each byte of a name. A bare line feed, or a fold, is what
+/// sends a head the longer way.
+#[test]
+fn whatever_the_parser_takes_for_a_name_is_a_token() {
+    for (len, byte) in [1, 2, 7, 8, 9, 16, 17, 33]
+        .into_iter()
+        .flat_map(|len| (0..=255).map(move |byte| (len, byte)))
+    {
+        for at in [0, len / 2, len - 1] {
+            let mut name = alloc::vec![b'n'; len];
+            name[at] = byte;
+            for end in ["\r\n\r\n", " v\r\n\r\n", " v\n\r\n", " v\r\n w\r\n\r\n"] {
+                let head = [b"HTTP/1.1 200 OK\r\n", &name[..], b":", end.as_bytes()].concat();
+                let read = read(&head);
+                let shown = head.escape_ascii();
+                if is_token(&name) {
+                    let headers = read.expect("a head").expect("all of it").headers;
+                    let names: Vec<_> = headers.iter().map(|(name, _)| name.as_bytes()).collect();
+                    assert_eq!(names, [&name[..]], "{shown}");
+                } else if let Ok(Some(head)) = read {
+                    // It ended the name, or the line, or the head.
+                    assert!(matches!(byte, b':' | b'\n'), "{shown}");
+                    assert!(
+                        head.headers.iter().all(|(name, _)| is_token(name.as_bytes())),
+                        "{shown}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_value_comes_without_the_white_space_around_it() {
+    for value in ["", "v", "v \t w"] {
+        for (before, behind) in ["", " ", "\t", " \t  "]
+            .into_iter()
+            .flat_map(|space| [("", space), (space, ""), (space, space)])
+        {
+            for line_end in ["\r\n", "\n"] {
+                let field = alloc::format!("A:{before}{value}{behind}{line_end}");
+                let head = alloc::format!("HTTP/1.1 200 OK\r\n{field}{field}B: b\r\n\r\n");
+                let headers = read(head.as_bytes()).unwrap().unwrap().headers;
+                let wanted = [("A", value), ("A", value), ("B", "b")];
+                assert_eq!(headers.iter().collect::<Vec<_>>(), wanted, "{head:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_head_is_a_usual_one_if_its_fields_fill_its_lines() {
+    let head = "HTTP/1.1 200 OK\r\nA: b\r\nC:\r\nD: e\r\n\r\n";
+    let field = |name: usize, value: usize, len: usize| Header {
+        name: &head[name..name + 1],
+        value: &head.as_bytes()[value..value + len],
+    };
+    let all = [field(17, 20, 1), field(23, 25, 0), field(27, 30, 1)];
+    let is_usual = |fields: &[Header<'_>]| is_one_field_a_line(head.as_bytes(), fields);
+    assert!(is_usual(&all));
+    for rest in [&all[1..], &[all[0], all[2]], &all[..2], &all[..1], &[]] {
+        assert!(!is_usual(rest), "{rest:?}");
+    }
+    // A line that is told short or long, at either end, or is another's.
+    for wrong in [field(16, 20, 1), field(18, 20, 1), field(17, 20, 0), field(17, 20, 2)] {
+        assert!(!is_usual(&[wrong, all[1], all[2]]));
+    }
+    for wrong in [field(23, 30, 1), field(27, 25, 0), field(24, 25, 0)] {
+        assert!(!is_usual(&[all[0], wrong, all[2]]));
+    }
+    let elsewhere = Header { name: "C", value: b"" };
+    assert!(!is_usual(&[all[0], elsewhere, all[2]]));
+    assert!(is_one_field_a_line(b"HTTP/1.1 200\r\n\r\n", &[]));
+    for bytes in ["HTTP/1.1 200\n\r\n", "HTTP/1.1 200\r\n\n", "\r\n", "\n", ""] {
+        assert!(!is_one_field_a_line(bytes.as_bytes(), &[]), "{bytes:?}");
+    }
+}
+
+/// What comes in two pieces goes the longer way, also where the whole of it would not.
+#[test]
+fn a_head_that_is_cut_is_read_as_the_whole_one() {
+    let limits = Limits { head_bytes: 100, head_fields: 3, ..Limits::default() };
+    let fields = "Content-Type: text/html\r\nETag: \"1\"\r\n";
+    for head in [
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.0 404\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n\r\n",
+        "HTTP/1.1 200 \r\nA:\r\nB: \t \r\nC: d \r\n\r\n",
+        "HTTP/1.1 200 OK\nA: b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\nB: c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA:\nB: c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\nB: c\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\nB:\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n c\r\nD: e\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA:\r\n c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nConnection:\r\n close\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\n \r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: \u{fc}\r\n\r\n",
+        "HTTP/1.1 200 \u{fc}\r\nA: b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA : b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\rc\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n A: b\r\n\r\n",
+        "HTTP/1.1 099 OK\r\nA: b\r\n\r\n",
+        "HTTP/1.1 200 O\x01K\r\nA: b\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA:\r\nA:\r\nA:\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA:\r\nA:\r\nA:\r\nA:\r\n\r\n",
+        &alloc::format!("HTTP/1.1 200 OK\r\n{fields}A: {}\r\n\r\n", "x".repeat(40)),
+        &alloc::format!("HTTP/1.1 200 OK\r\n{fields}A: {}\r\n\r\n", "x".repeat(41)),
+    ] {
+        for bytes in [head.as_bytes().to_vec(), head.chars().map(|c| c as u8).collect()] {
+            let read = |pieces: [&[u8]; 2]| {
+                let mut buffer = Buffer::new();
+                let mut read = Ok(None);
+                for piece in pieces {
+                    if let Ok(None) = read {
+                        buffer.space(piece.len())[..piece.len()].copy_from_slice(piece);
+                        buffer.advance(piece.len());
+                        read = take(&mut buffer, &limits);
+                    }
+                }
+                let read = read.map(|read| read.expect("a whole head"));
+                let head = read.map(|(head, lenient)| alloc::format!("{head:?} {lenient}"));
+                head.map(|head| (head, buffer.filled().len()))
+            };
+            let whole = read([&[bytes.as_slice(), b"\r\nbody"].concat(), b""]);
+            assert!(whole.as_ref().map_or(true, |(_, left)| *left == 6), "{head:?}: {whole:?}");
+            for cut in 1..bytes.len() {
+                let (front, back) = bytes.split_at(cut);
+                let cut_up = read([front, &[back, b"\r\nbody"].concat()]);
+                assert_eq!(cut_up, whole, "{head:?} cut at {cut}");
+            }
+        }
+    }
+}
+
 #[test]
 fn each_limit_passes_at_its_value_and_fails_one_above() {
     let limits =
@@ -179,6 +315,8 @@ fn each_limit_passes_at_its_value_and_fails_one_above() {
     assert!(read_within(fields(2).as_bytes(), &limits).unwrap().is_some());
     let error = read_within(fields(3).as_bytes(), &limits).err();
     assert_eq!(error, Some(WireError::TooManyFields { limit: 2 }));
+    let limits = Limits { head_bytes: 0, ..limits };
+    assert_eq!(read_within(b"", &limits).err(), Some(WireError::HeadTooLong { limit: 0 }));
     let limits = Limits::default();
     assert!(read_within(fields(256).as_bytes(), &limits).unwrap().is_some());
     let error = read_within(fields(257).as_bytes(), &limits).err();
