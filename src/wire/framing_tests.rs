@@ -160,3 +160,36 @@ fn the_only_transfer_coding_is_chunked_and_it_stands_alone() {
 fn a_response_without_either_field_lasts_until_the_close() {
     assert_eq!(of(&[]), Ok((Framing::UntilClose, false)));
 }
+
+#[test]
+fn of_several_faults_the_first_is_told() {
+    let (five, six) = (("Content-Length", "5"), ("Content-Length", "6"));
+    let bad = ("Content-Length", "5:");
+    let is_bad = Err(WireError::BadContentLength(Found::new(b"5:")));
+    assert_eq!(of(&[bad, five, six]), is_bad);
+    assert_eq!(of(&[five, six, bad]), Err(WireError::DifferingContentLengths));
+    assert_eq!(of(&[bad, ("Transfer-Encoding", "gzip")]), is_bad);
+    let codings = ["chunked", "gzip", "br"].map(|coding| ("Transfer-Encoding", coding));
+    let second = WireError::UnsupportedTransferCoding(Found::new(b"gzip"));
+    assert_eq!(of(&codings), Err(second));
+}
+
+#[test]
+fn an_option_of_the_connection_counts_wherever_it_stands() {
+    for (version, values, persists) in [
+        (Version::Http11, &[][..], true),
+        (Version::Http11, &["x, close, y"], false),
+        (Version::Http11, &["Close", "keep-alive"], false),
+        (Version::Http11, &["close", "x"], false),
+        (Version::Http10, &["x"], false),
+        (Version::Http10, &["keep-alive", "x"], true),
+        (Version::Http10, &["x,\tKeep-Alive , y"], true),
+        (Version::Http10, &["keep-alive", "close"], false),
+    ] {
+        let mut headers = Headers::new();
+        values.iter().for_each(|value| headers.append("connection", value).unwrap());
+        let head = ResponseHead { status: 200, version, reason: "".into(), headers };
+        let decision = decide(RequestKind::Other, &head).unwrap();
+        assert_eq!(decision.is_persistent, persists, "{version:?} {values:?}");
+    }
+}

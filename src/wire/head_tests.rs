@@ -244,6 +244,9 @@ fn a_head_that_is_cut_is_read_as_the_whole_one() {
         "HTTP/1.1 200 OK\nA: b\r\n\r\n",
         "HTTP/1.1 200 OK\r\nA: b\nB: c\r\n\r\n",
         "HTTP/1.1 200 OK\r\nA:\nB: c\r\n\r\n",
+        // As many bytes between the two as a CRLF has.
+        "HTTP/1.1 200 OK\r\nA: b \nB: c\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nA: b\r\nB: \t\n\r\n",
         "HTTP/1.1 200 OK\r\nA: b\r\nB: c\n\r\n",
         "HTTP/1.1 200 OK\r\nA: b\r\nB:\n\r\n",
         "HTTP/1.1 200 OK\r\nA: b\r\n\n",
