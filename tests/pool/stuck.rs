@@ -11,6 +11,7 @@ use fetchpool::{
     Response, RetryPolicy,
 };
 
+use crate::dead::Dead;
 use crate::farm::{Farm, within};
 use crate::script::{Gate, Script, Server, ok, reply};
 
@@ -275,4 +276,50 @@ fn who_tries_again_because_a_circuit_is_open_does_not_pass_by_it() {
         assert_eq!(exception.attempts().len(), 3, "one try, and two of the three that were none");
         assert_eq!(server.requests().len(), 1, "the circuit was open from then on");
     });
+}
+
+#[test]
+fn when_a_worker_is_given_up_in_connect_one_that_waits_begins_the_next_job_though_nobody_reads() {
+    within(LIMIT, || {
+        let (farm, dead) = (Farm::new(), Dead::new());
+        let url = format!("http://{}/", dead.address());
+        let token = CancelToken::new();
+        let jobs = vec![
+            Request::get(&url).cancel_token(&token).timeout(LIMIT * 2),
+            Request::get(&url).timeout(Duration::from_millis(100)),
+            Request::get(farm.url("/ok/1")),
+            Request::get(farm.url("/ok/2")),
+        ];
+        let connecting = Gate::new();
+        let pool = Pool::builder()
+            .num_threads(3)
+            .politeness(Politeness::new().max_concurrent(1))
+            .observer(Dialled { host: dead.address().to_string(), reached: connecting.clone() })
+            .job_queue(jobs)
+            .build()
+            .unwrap();
+        assert!(connecting.wait());
+        while pool.stats().responses < 2 {
+            thread::yield_now();
+        }
+        token.cancel();
+        while !pool.is_done() {
+            thread::yield_now();
+        }
+        assert_eq!(pool.stats().failed, 2);
+    });
+}
+
+/// Tells when a request for a host goes out.
+struct Dialled {
+    host: String,
+    reached: Gate,
+}
+
+impl Observer for Dialled {
+    fn attempt(&self, _: &Observed<'_>, url: &str, _: u32) {
+        if url.contains(&self.host) {
+            self.reached.open();
+        }
+    }
 }

@@ -42,9 +42,13 @@ impl Schedule {
     }
 
     /// Whether one more worker is to be started, in the place of one that is gone; it is counted
-    /// from here on.
+    /// from here on. If not, one that waits is told of what may start since the other's job has ended.
     pub(in crate::pool) fn wants_another(&self) -> bool {
         let mut state = self.lock();
-        !state.has_no_work() && state.count_another()
+        let counted = !state.has_no_work() && state.count_another();
+        if !counted && state.calls_another() {
+            self.work.notify_one();
+        }
+        counted
     }
 }
