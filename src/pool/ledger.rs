@@ -189,11 +189,14 @@ impl Ledger {
     /// Counts one worker more, if there is nobody free and there may be one more.
     pub(super) fn count_another(&mut self) -> bool {
         // Workers without a job wait here, ask the source, or have only just been started. Where
-        // jobs wait that cannot start yet there is one worker more: the source may hold the other one
-        // up.
-        let is_away = matches!(self.source, SourceState::Lent);
-        let due_later = self.lanes.next_time().is_some() || (is_away && self.lanes.ready() > 0);
-        self.count_if_free_are_at_most(usize::from(due_later))
+        // jobs wait that cannot start yet there is one worker more, as long as the source may hold
+        // the other one up.
+        let one_may_be_held_up = match self.source {
+            SourceState::Here(_) => self.lanes.next_time().is_some(),
+            SourceState::Lent => self.lanes.next_time().is_some() || self.lanes.ready() > 0,
+            SourceState::Closed => false,
+        };
+        self.count_if_free_are_at_most(usize::from(one_may_be_held_up))
     }
 
     /// Whether a worker that asks the source would leave jobs behind that nobody else may come for:
