@@ -103,7 +103,8 @@ impl Crew {
     /// The life of a worker.
     fn work(self: Arc<Self>, id: usize, interrupt: Interrupt) {
         let berth = Arc::new(Berth { crew: Arc::downgrade(&self), id, seat: Seat::default() });
-        let mut leaving = Leaving { crew: &self, berth: &berth, held: Held::default() };
+        let held = Held::default();
+        let mut leaving = Leaving { crew: &self, berth: &berth, held, is_counted: true };
         interrupt.on_abandon(Arc::clone(&berth) as Arc<dyn Abandon>);
         let waker = Arc::new(Waker::of(&self.schedule));
         let mut worker = Worker::new(&self.setup, interrupt);
@@ -122,7 +123,10 @@ impl Crew {
                     }
                     continue;
                 }
-                Next::End => return,
+                Next::End => {
+                    leaving.is_counted = false;
+                    return;
+                }
             };
             let (index, ticket) = (taken.job.index, taken.job.ticket);
             let claim = Claim::new(taken.job, &berth.seat, &self);
@@ -373,11 +377,13 @@ struct Leaving<'a> {
     berth: &'a Berth,
     /// To which origins it has connections.
     held: Held,
+    /// Whether the schedule still counts it among those at work.
+    is_counted: bool,
 }
 
 impl Drop for Leaving<'_> {
     fn drop(&mut self) {
-        let Self { crew, berth, held } = self;
+        let Self { crew, berth, held, is_counted } = self;
         let panicked = std::thread::panicking();
         crew.schedule.leave(held);
         if berth.seat.is_lost() {
@@ -387,7 +393,10 @@ impl Drop for Leaving<'_> {
             if !panicked {
                 return;
             }
-            crew.schedule.is_gone(false);
+            // It may be that only what the session had of the caller's panicked, when it was dropped.
+            if *is_counted {
+                crew.schedule.is_gone(false);
+            }
         }
         crew.replace();
     }

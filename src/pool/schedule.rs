@@ -72,7 +72,7 @@ pub(super) enum Next {
     TimeIsUp,
     /// Start one more worker, which is counted already, and come again.
     StartAnother,
-    /// Leave: there will be no more for this worker.
+    /// Leave: there will be no more for this worker, which is not counted any more.
     End,
 }
 

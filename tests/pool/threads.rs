@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use fetchpool::{ErrorKind, Pool, Request, RetryPolicy, SessionConfig};
+use fetchpool::{ErrorKind, Observer, Pool, Request, RetryPolicy, SessionConfig};
 
 use crate::farm::{Farm, within};
 use crate::script::{Gate, Script, ok, reply};
@@ -182,6 +182,65 @@ fn jobs_that_come_back_when_all_others_have_ended_are_tried_again_side_by_side()
         let done: Vec<_> = pool.outcomes().map(|outcome| outcome.is_response()).collect();
         assert_eq!(done, [true, true]);
         assert_eq!(server.requests().len(), 4);
+    });
+}
+
+/// How many workers a pool of eight starts for five jobs that are done, and three that come back when
+/// the workers of those have ended.
+fn workers_started(initialize: impl Fn(&mut SessionConfig) + Send + Sync + 'static) -> usize {
+    let (farm, gate) = (Farm::new(), Gate::new());
+    let (seen, at) = (AtomicUsize::new(0), gate.clone());
+    let server = Script::site(move |_| {
+        if seen.fetch_add(1, Ordering::SeqCst) < 3 {
+            at.wait();
+        }
+        reply("503 Busy", "", "")
+    });
+    let mut jobs: Vec<String> = (0..3).map(|n| server.url(&format!("/{n}"))).collect();
+    jobs.extend((3..8).map(|n| farm.url(&format!("/ok/{n}"))));
+    // So that some are in flight while others are due later.
+    let backoff = (Duration::from_millis(2), Duration::from_millis(8));
+    let pool = Pool::builder()
+        .num_threads(8)
+        .retry(RetryPolicy::new(30).backoff(backoff.0, backoff.1).without_budget())
+        .initializer(initialize)
+        .job_queue(jobs)
+        .build()
+        .unwrap();
+    assert_eq!(pool.outcomes().take(5).count(), 5);
+    while !format!("{pool:?}").contains("threads_alive: 3,") {
+        thread::yield_now();
+    }
+    gate.open();
+    assert_eq!(pool.outcomes().count(), 3);
+    let shown = format!("{pool:?}");
+    let started = shown.split_once("threads_started: ").unwrap().1;
+    started.split(',').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn for_jobs_that_come_back_to_as_many_workers_no_further_one_is_started() {
+    within(Duration::from_secs(30), || {
+        assert_eq!(workers_started(|_| {}), 8);
+    });
+}
+
+/// The caller's own, in a worker's session.
+struct DropsBadly;
+
+impl Observer for DropsBadly {}
+
+impl Drop for DropsBadly {
+    fn drop(&mut self) {
+        panic!("on purpose");
+    }
+}
+
+#[test]
+fn a_worker_that_panics_when_it_has_left_is_taken_off_the_count_once() {
+    within(Duration::from_secs(30), || {
+        let observe = |session: &mut SessionConfig| session.observer = Some(Arc::new(DropsBadly));
+        assert_eq!(workers_started(observe), 8);
     });
 }
 
