@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use fetchpool::{ErrorKind, Pool, Request};
 
@@ -335,6 +335,22 @@ fn an_iterator_that_waits_holds_up_no_running_job() {
     });
     drop(jobs);
     assert!(within(LIMIT, move || pool.get_response()).is_none());
+}
+
+#[test]
+fn what_an_iterator_takes_for_a_job_is_no_part_of_the_time_that_the_job_was_queued() {
+    let farm = Farm::new();
+    let (url, given) = (farm.url("/ok/1"), Arc::new(Mutex::new(None)));
+    let at = Arc::clone(&given);
+    let slow = iter::once_with(move || {
+        thread::sleep(WHILE);
+        *at.lock().unwrap() = Some(Instant::now());
+        url
+    });
+    let pool = Pool::builder().num_threads(1).job_queue(slow).build().unwrap();
+    let response = within(LIMIT, move || pool.get_response()).unwrap();
+    let since = given.lock().unwrap().unwrap().elapsed();
+    assert!(response.timings().queued <= since, "{:?}", response.timings());
 }
 
 /// For an iterator to tell of each job that is pulled from it.
