@@ -48,7 +48,7 @@ fn at_best(mut run: impl FnMut() -> Duration) -> Duration {
 }
 
 /// A server at `::1`, if this machine has that address. It says so if not.
-fn on_ipv6() -> Option<SocketAddr> {
+pub(crate) fn on_ipv6() -> Option<SocketAddr> {
     let listener = match TcpListener::bind((Ipv6Addr::LOCALHOST, 0)) {
         Ok(listener) => listener,
         Err(error) => {
@@ -208,7 +208,8 @@ fn the_address_that_was_good_is_gone_to_at_once_the_next_time() {
         assert!(took < DELAY / 2, "{took:?}");
         // Another worker knows it by the cache that they share.
         let mut other = Session::new(config).unwrap();
-        let (_, took) = timed(|| other.request("http://many.test/").unwrap());
+        let (response, took) = timed(|| other.request("http://many.test/").unwrap());
+        assert_eq!(response.peer_addr(), Some(site.address()));
         assert_eq!(took < DELAY, cached, "{took:?}");
         let (_, took) = timed(|| other.request("http://many.test:81/").unwrap());
         assert!(took >= DELAY, "another port may be somewhere else: {took:?}");

@@ -1,6 +1,8 @@
 //! Addresses that the caller has laid down.
 
 use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
+use std::net::SocketAddrV6;
 
 use fetchpool::{AddressPolicy, ErrorKind, Phase, Pool, Session, SessionConfig};
 
@@ -63,6 +65,19 @@ fn the_peer_has_an_address_where_what_was_connected_to_is_none() {
         let response = session(|_| {}).request(url.as_str()).unwrap();
         assert_eq!(response.peer_addr(), Some(SocketAddr::new(peer.parse().unwrap(), port)));
     }
+}
+
+/// Where it means nothing, the system does not take it over.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_zone_of_a_peer_is_what_the_system_says_it_is() {
+    let Some(SocketAddr::V6(site)) = crate::families::on_ipv6() else { return };
+    let zoned = SocketAddrV6::new(*site.ip(), site.port(), 0, 7);
+    let mut session = session(|config| {
+        config.resolve("zoned.test", 80, [zoned.into()]);
+    });
+    let response = session.request("http://zoned.test/").unwrap();
+    assert_eq!(response.peer_addr(), Some(site.into()));
 }
 
 #[cfg(feature = "tls")]
