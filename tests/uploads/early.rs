@@ -61,6 +61,20 @@ fn an_early_answer_over_tls_ends_an_upload_of_any_kind() {
     }
 }
 
+/// What was sent whole before it was a request of its own.
+#[test]
+fn a_connection_with_half_a_request_on_it_is_not_kept_whatever_the_hop_before_has_sent() {
+    let script = Script::new().request().send(redirect(307, "/there"));
+    let server = script.request_head().send(EARLY).deaf().accept().reply(ok("next")).serve();
+    let mut session = session(|_| {});
+    let request = Request::post(server.url("/")).body(bytes(LARGE));
+    let response = session.request(request).unwrap();
+    assert_eq!((response.status(), response.history().len()), (413, 1));
+    assert!(response.timings().reused, "the first was sent whole");
+    let next = session.request(Request::get(server.url("/"))).unwrap();
+    assert!(next.attempts().is_empty() && !next.timings().reused, "{:?}", next.attempts());
+}
+
 #[test]
 fn an_interim_response_does_not_end_the_upload_of_a_stream() {
     let interim = "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
