@@ -333,6 +333,14 @@ mod tests {
             let (mut socket, _peer) = pair();
             assert_eq!(socket.write_for(LONG, &[0; 537], patience).unwrap(), 537);
             assert!(is_prompt(&socket), "it may be two segments");
+            #[cfg(feature = "tls-no-provider")]
+            {
+                let (mut socket, _peer) = pair();
+                for expected in [false, true] {
+                    assert_eq!(socket.write(b"piece", patience).unwrap(), 5);
+                    assert_eq!(is_prompt(&socket), expected, "by TLS");
+                }
+            }
         });
     }
 
