@@ -59,6 +59,7 @@ impl Session {
         let connection = self.exchange(&mut letter, course, step, trail, answer)?;
         // Somebody on the way cannot wait, and has done nothing (RFC 9110 §10.1.1).
         if answer.head.status == 417 && wait.is_some() && letter.upload.rewind() {
+            // First: its server may serve one at a time.
             drop(connection);
             return self.ask_at_once(&mut letter, course, step, trail, answer);
         }
