@@ -110,7 +110,9 @@ impl Story {
         let default = from.path.rfind('/').map_or("/", |at| &from.path[..at.max(1)]);
         let path = given.unwrap_or_else(|| default.to_owned());
         let lower = name.trim().to_ascii_lowercase();
-        let age = last("max-age").and_then(|age| age.parse::<u32>().ok()).map(i64::from);
+        // Digits alone (RFC 6265 §5.2.2): not `+1`, which Rust reads as a number.
+        let age = last("max-age").filter(|age| age.bytes().all(|byte| byte.is_ascii_digit()));
+        let age = age.and_then(|age| age.parse::<u32>().ok()).map(i64::from);
         if line.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t') || name.is_empty() {
             assert!(!taken, "{line:?}");
         }
