@@ -246,9 +246,10 @@ impl PoolBuilder {
     /// read on when the caller has read an outcome; the clocks of their requests stand still
     /// meanwhile, but not the pool's [`deadline`](Self::deadline). Where there is nothing that the
     /// caller could read, one body may exceed it: so it can be smaller than one body and the pool
-    /// still goes on. Each thread may be off by 64 KiB. Bodies are counted by their lengths; in memory that was used before one
-    /// may hold twice as much. What is kept of bodies that were read, for the next ones
-    /// ([`SessionConfig::buffers`]), comes on top: half as much at most, for as long as the pool is there.
+    /// still goes on. Each thread may be off by 64 KiB. Bodies are counted by their lengths; in memory
+    /// that was used before one may hold twice as much. What is kept of bodies that were read, for the
+    /// next ones ([`SessionConfig::buffers`]), comes on top: half as much at most, for as long as the
+    /// pool is there.
     pub const fn body_budget(mut self, bytes: u64) -> Self {
         self.body_budget = bytes;
         self
