@@ -215,6 +215,8 @@ impl Connection {
         patience: &Patience<'_>,
     ) -> Result<(), Error> {
         let mut patience = *patience;
+        // The last read filled its room: there may be more by now.
+        let mut is_ahead = false;
         loop {
             match exchange.next_event(&mut self.buffer)? {
                 Event::End => return Ok(()),
@@ -228,13 +230,21 @@ impl Connection {
                 }
                 Event::NeedInput => {
                     let wanted = usize::try_from(exchange.direct()).unwrap_or(usize::MAX);
-                    if wanted > 0
-                        && self.buffer.is_empty()
-                        && let Some(space) = sink.space(wanted)
+                    let is_direct = wanted > 0 && self.buffer.is_empty();
+                    if is_direct
+                        && std::mem::take(&mut is_ahead)
+                        && let Some(read) = self.pump_at_once(wanted, sink, &patience)?
                     {
+                        exchange.receive_direct(read.count)?;
+                        is_ahead = read.is_full;
+                        continue;
+                    }
+                    if is_direct && let Some(space) = sink.space(wanted) {
+                        let room = space.len();
                         let count = self.stream.read(space, &patience).map_err(|error| {
                             patience.error(error, Phase::Receiving, ErrorKind::Io, "")
                         })?;
+                        is_ahead = count == room;
                         if count > 0 {
                             patience.flow.work(|| sink.filled(count))?;
                         }
@@ -252,6 +262,32 @@ impl Connection {
                 }
             }
             pause(sink, &self.stream, &mut patience)?;
+        }
+    }
+
+    /// Reads what is there by now, as much of it as there is memory for; `None` where that is nothing.
+    #[inline(never)]
+    fn pump_at_once(
+        &mut self,
+        wanted: usize,
+        sink: &mut dyn Sink,
+        patience: &Patience<'_>,
+    ) -> Result<Option<AtOnce>, Error> {
+        let Some(socket) = self.stream.as_plain() else { return Ok(None) };
+        let Some(space) = sink.space_at_once(wanted) else { return Ok(None) };
+        let room = space.len();
+        let read = socket.read_at_once(space, patience);
+        // First of all: memory was set aside for it.
+        let count = *read.as_ref().unwrap_or(&None);
+        patience.flow.work(|| sink.filled(count.unwrap_or(0)))?;
+        match read {
+            // The end is found where it is waited for.
+            Ok(None | Some(0)) => Ok(None),
+            Ok(Some(bytes)) => {
+                let count = u64::try_from(bytes).unwrap_or(u64::MAX);
+                Ok(Some(AtOnce { count, is_full: bytes == room }))
+            }
+            Err(error) => Err(patience.error(error, Phase::Receiving, ErrorKind::Io, "")),
         }
     }
 
@@ -283,6 +319,13 @@ impl Connection {
         self.buffer.advance(count);
         Ok(count)
     }
+}
+
+/// What a read brought that did not wait.
+struct AtOnce {
+    count: u64,
+    /// There was no room for more.
+    is_full: bool,
 }
 
 /// How a target is to be reached.

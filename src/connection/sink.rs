@@ -18,6 +18,14 @@ pub(crate) trait Sink {
         None
     }
 
+    /// Room for what is there by now, also of more bytes than may be waited for at once; `None` where
+    /// there is no such room. What was read into it, be it nothing, must be told to
+    /// [`filled`](Self::filled) next.
+    fn space_at_once(&mut self, wanted: usize) -> Option<&mut [u8]> {
+        let _ = wanted;
+        None
+    }
+
     /// Waits until there is memory for more, and says how long that took. Such a wait is ours and
     /// not the peer's: the request's clocks stand still for it.
     fn pause(&mut self, patience: &Patience<'_>) -> Result<Duration, Error> {
@@ -25,7 +33,7 @@ pub(crate) trait Sink {
         Ok(Duration::ZERO)
     }
 
-    /// The first `count` bytes of the room that [`space`](Self::space) gave are body now.
+    /// The first `count` bytes of the room that was given last are body now.
     fn filled(&mut self, count: usize) -> Result<(), Error> {
         let _ = count;
         Ok(())

@@ -74,6 +74,34 @@ impl Socket {
         }
     }
 
+    /// Reads what is there; `None` where that is nothing.
+    pub(super) fn read_at_once(
+        &mut self,
+        into: &mut [u8],
+        patience: &Patience<'_>,
+    ) -> io::Result<Option<usize>> {
+        patience.left()?;
+        let result = match self.take_ahead(into) {
+            Some(count) => return Ok(Some(count)),
+            None => self.without_waiting(|mut pipe| pipe.read(into)),
+        };
+        match result {
+            Ok(count @ 1..) => patience.flow.moved(count),
+            // An end of file or an error may be our own doing.
+            _ if patience.interrupt.is_raised() => return Err(cancelled()),
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                ) =>
+            {
+                return Ok(None);
+            }
+            _ => {}
+        }
+        result.map(Some)
+    }
+
     /// Writes some bytes, as long as that may take.
     #[cfg(feature = "tls-no-provider")]
     pub(super) fn write(&mut self, bytes: &[u8], patience: &Patience<'_>) -> io::Result<usize> {

@@ -37,6 +37,15 @@ impl Stream {
         }
     }
 
+    /// The socket, if its bytes are those of the peer as they are.
+    pub(super) const fn as_plain(&mut self) -> Option<&mut Socket> {
+        match self {
+            Self::Plain(socket) => Some(socket),
+            #[cfg(feature = "tls-no-provider")]
+            Self::Tls(_) | Self::TlsInTls(_) => None,
+        }
+    }
+
     /// Writes some bytes, and gives up when the socket takes none for so long.
     pub(super) fn write_for(
         &mut self,

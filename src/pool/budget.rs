@@ -8,10 +8,15 @@ use std::collections::BTreeSet;
 /// back. That must not be a wait for ever: where there is nothing that the caller could read,
 /// bodies that wait would wait for each other. Then one of them, the first in the order of the
 /// input, may go beyond the budget until it is whole; it becomes an outcome, and that can be read.
+///
+/// What may come in one read that does not wait is set aside before it, and settled right after it.
+/// It is nobody's meanwhile, but not used either: who would have to wait because of it alone is told
+/// when it is settled.
 #[derive(Debug)]
 pub(super) struct Budget {
     limit: u64,
     used: u64,
+    aside: u64,
     /// The jobs whose bodies wait.
     waiting: BTreeSet<u64>,
     /// The job that may go beyond the limit.
@@ -22,7 +27,7 @@ impl Budget {
     pub(super) fn new(limit: u64) -> Self {
         // With nothing at all, nothing would ever be started.
         let limit = limit.max(1);
-        Self { limit, used: 0, waiting: BTreeSet::new(), exempt: None }
+        Self { limit, used: 0, aside: 0, waiting: BTreeSet::new(), exempt: None }
     }
 
     /// From now on there is no limit.
@@ -42,9 +47,11 @@ impl Budget {
 
     /// Takes so much for a job's body, if it may have it; if not, the job waits from now on.
     pub(super) fn take(&mut self, job: u64, bytes: u64, something_to_read: bool) -> bool {
-        let fits = self.used.saturating_add(bytes) <= self.limit;
-        if !fits && self.exempt != Some(job) {
+        if !self.has_left(bytes) && self.exempt != Some(job) {
             self.waiting.insert(job);
+            if self.used.saturating_add(bytes) <= self.limit {
+                return false;
+            }
             let is_first = self.waiting.first() == Some(&job);
             if something_to_read || self.exempt.is_some() || !is_first {
                 return false;
@@ -54,6 +61,25 @@ impl Budget {
         self.waiting.remove(&job);
         self.used = self.used.saturating_add(bytes);
         true
+    }
+
+    /// Sets so much aside for what is there to be read. Not where anybody waits for memory.
+    pub(super) fn set_aside(&mut self, bytes: u64) -> bool {
+        let may = self.waiting.is_empty() && self.has_left(bytes);
+        if may {
+            self.aside = self.aside.saturating_add(bytes);
+        }
+        may
+    }
+
+    /// Of what was set aside so much was read, and the rest is not needed.
+    pub(super) const fn settle(&mut self, aside: u64, bytes: u64) {
+        self.aside = self.aside.saturating_sub(aside);
+        self.used = self.used.saturating_add(bytes);
+    }
+
+    const fn has_left(&self, bytes: u64) -> bool {
+        self.used.saturating_add(self.aside).saturating_add(bytes) <= self.limit
     }
 
     /// The job waits no longer.
@@ -106,6 +132,20 @@ mod tests {
         assert!(!budget.take(1, 10, true), "the other one can be read now");
         budget.let_go(20);
         assert!(budget.take(1, 10, false));
+    }
+
+    #[test]
+    fn what_is_set_aside_is_had_by_nobody_else_until_it_is_settled() {
+        let mut budget = Budget::new(100);
+        assert!(budget.set_aside(90));
+        assert!(!budget.set_aside(11), "there is no more than that");
+        assert!(!budget.is_spent(), "nothing has come");
+        assert!(!budget.take(1, 20, false), "nobody goes beyond the budget for it");
+        assert!(!budget.set_aside(1), "who waits is first");
+        budget.settle(90, 80);
+        assert!(budget.has_waiting(), "and is told");
+        assert!(budget.take(1, 20, true));
+        assert!(budget.is_spent());
     }
 
     #[test]

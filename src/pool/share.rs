@@ -37,6 +37,15 @@ impl Allowance for Share<'_> {
         self.taken.set(self.taken.get().saturating_add(bytes));
         Ok(waited)
     }
+
+    fn set_aside(&self, bytes: u64) -> bool {
+        self.schedule.set_memory_aside(bytes)
+    }
+
+    fn settle(&self, aside: u64, bytes: u64) {
+        self.schedule.settle_memory(aside, bytes);
+        self.taken.set(self.taken.get().saturating_add(bytes));
+    }
 }
 
 impl Drop for Share<'_> {

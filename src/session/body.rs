@@ -31,6 +31,12 @@ use crate::wire::Limits;
 pub(crate) trait Allowance {
     /// Takes so much more for the body, and waits until there is so much. How long that took.
     fn take(&self, bytes: u64, patience: &Patience<'_>) -> Result<Duration, Error>;
+
+    /// Sets so much aside for one read that does not wait, if there is plenty.
+    fn set_aside(&self, bytes: u64) -> bool;
+
+    /// That read is done: of what was set aside so much is taken for the body, and no more.
+    fn settle(&self, aside: u64, bytes: u64);
 }
 
 /// How large a body may be where it goes, and the limit that says so.

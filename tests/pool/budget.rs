@@ -53,6 +53,67 @@ fn with_an_outcome_unread_no_more_is_received_than_the_budget() {
 }
 
 #[test]
+fn of_a_large_budget_all_is_used_and_no_more_than_that() {
+    const BUDGET: u64 = 24 << 20;
+    const BODY: usize = 32 << 20;
+    const THREADS: usize = 4;
+    let fountain = Fountain::new();
+    let mut jobs = vec![fountain.url(10)];
+    jobs.extend((0..THREADS).map(|_| fountain.late_url(BODY)));
+    let pool = Pool::builder().num_threads(THREADS).body_budget(BUDGET).job_queue(jobs);
+    let pool = pool.build().unwrap();
+    wait_until(&pool, |stats| stats.buffered == 1);
+    fountain.gate.open();
+    fountain.wait_for_bytes(BUDGET);
+    let received = fountain.received_at_rest();
+    println!("{received} bytes received of a budget of {BUDGET}");
+    assert!(received <= BUDGET + THREADS as u64 * OFF, "{received} bytes");
+    assert!(received >= BUDGET - OFF, "{received} bytes: what there is may be used");
+    within(LIMIT, move || {
+        let lengths: Vec<usize> = pool.responses().map(|r| r.bytes().len()).collect();
+        assert_eq!(lengths, [10, BODY, BODY, BODY, BODY]);
+    });
+}
+
+/// Of a body that does not come on nothing is held but what has come of it.
+#[test]
+fn a_server_that_stops_amid_a_body_keeps_no_memory_from_the_others() {
+    const BUDGET: u64 = 8 << 20;
+    const BODY: usize = 16 << 20;
+    // The first is as much as is received before memory is asked for.
+    for sent in [64 << 10, 2 << 20] {
+        stops_amid_a_body(BUDGET, BODY, sent);
+    }
+}
+
+fn stops_amid_a_body(budget: u64, body: usize, sent: usize) {
+    let fountain = Fountain::new();
+    let halting = fountain.halting_url(sent, body);
+    let jobs = [fountain.url(10), halting.clone(), halting];
+    let (queue, source) = mpsc::channel();
+    jobs.into_iter().for_each(|job| queue.send(job).unwrap());
+    let pool = Pool::builder().num_threads(3).body_budget(budget).job_queue(source);
+    let pool = pool.build().unwrap();
+    wait_until(&pool, |stats| stats.buffered == 1 && stats.in_flight == 2);
+    fountain.wait_for_bytes(2 * sent as u64);
+    let stopped = fountain.received_at_rest();
+    assert!(stopped >= 2 * sent as u64 && stopped < budget, "{stopped} bytes");
+    queue.send(fountain.url(body)).unwrap();
+    drop(queue);
+    fountain.wait_for_bytes(budget);
+    let received = fountain.received_at_rest();
+    println!("{received} bytes received of a budget of {budget}");
+    assert!(received <= budget + 3 * OFF, "{received} bytes");
+    assert!(received >= budget - OFF, "{received} bytes: what there is may be used");
+    fountain.gate.open();
+    within(LIMIT, move || {
+        let mut lengths: Vec<usize> = pool.responses().map(|r| r.bytes().len()).collect();
+        lengths.sort_unstable();
+        assert_eq!(lengths, [10, body, body, body]);
+    });
+}
+
+#[test]
 fn with_nothing_to_read_one_body_may_exceed_the_budget_and_only_one() {
     const BUDGET: u64 = 256 << 10;
     const BODY: usize = 4 << 20;
@@ -564,8 +625,23 @@ impl Fountain {
         format!("http://{}/late/{bytes}", self.address)
     }
 
+    /// So many bytes of the body come at once, the rest when the gate is open.
+    fn halting_url(&self, first: usize, bytes: usize) -> String {
+        format!("http://{}/halt/{first}/{bytes}", self.address)
+    }
+
     fn requests(&self) -> usize {
         self.shared.requests.load(Ordering::SeqCst)
+    }
+
+    /// Waits until so much has been sent, whether it was received or not.
+    #[track_caller]
+    fn wait_for_bytes(&self, count: u64) {
+        let patience = Instant::now() + LIMIT;
+        while self.shared.sent.load(Ordering::SeqCst) < count {
+            assert!(Instant::now() < patience, "less than {count} bytes");
+            thread::yield_now();
+        }
     }
 
     #[track_caller]
@@ -625,11 +701,19 @@ fn serve(mut socket: TcpStream, shared: &Shared, gate: &Gate) -> io::Result<()> 
         let size: usize = target.rsplit('/').next().and_then(|size| size.parse().ok()).unwrap();
         let mut bytes = format!("HTTP/1.1 200 OK\r\nContent-Length: {size}\r\n\r\n").into_bytes();
         bytes.resize(bytes.len() + size, b'x');
-        let mut rest = &bytes[..];
-        while !rest.is_empty() {
-            let length = socket.write(&rest[..rest.len().min(16 << 10)])?;
-            shared.sent.fetch_add(length as u64, Ordering::SeqCst);
-            rest = &rest[length..];
+        let halt = target.strip_prefix("/halt/").and_then(|rest| rest.split('/').next());
+        let head = bytes.len() - size;
+        let halt = halt.map_or(0, |first| head + first.parse::<usize>().unwrap());
+        for (is_rest, part) in [(false, &bytes[..halt]), (true, &bytes[halt..])] {
+            if is_rest && halt > 0 {
+                gate.wait();
+            }
+            let mut rest = part;
+            while !rest.is_empty() {
+                let length = socket.write(&rest[..rest.len().min(16 << 10)])?;
+                shared.sent.fetch_add(length as u64, Ordering::SeqCst);
+                rest = &rest[length..];
+            }
         }
     }
 }

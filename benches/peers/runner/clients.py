@@ -5,14 +5,14 @@ import subprocess
 
 from . import machine
 
-OURS = ["pool", "pool_recycle", "session"]
+OURS = ["pool", "pool_taken", "session"]
 FLOORS = ["raw", "raw_tls"]
 PEERS = ["hyper", "reqwest", "ureq", "attohttpc", "minreq", "curl"]
 ALL = OURS + FLOORS + PEERS
 NO_KEEP_ALIVE = ["attohttpc", "minreq"]
 
 # The binary, where it is not of the client's name, and the mode that it then has.
-VARIANTS = {"pool_recycle": ("pool", "recycle")}
+VARIANTS = {"pool_taken": ("pool", "take")}
 
 # The feature that a binary is built with, where it is not of its name.
 FEATURES = {"raw": "", "raw_tls": "", "session": "pool", "minreq": "minreq-tls"}

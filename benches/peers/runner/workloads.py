@@ -38,7 +38,7 @@ class Workload:
         other_floor = "raw" if self.is_tls else "raw_tls"
         self.left_out[other_floor] = None
         if self.name != "W4.mem":
-            self.left_out["pool_recycle"] = None
+            self.left_out["pool_taken"] = None
 
     @property
     def floor(self):

@@ -1,7 +1,7 @@
 //! What the clients share: the same arguments, the same check of every answer, one line of JSON.
 //!
 //! ```text
-//! CLIENT --jobs FILE --requests N --threads N [--ca FILE] [--mode memory|discard|recycle] [--close]
+//! CLIENT --jobs FILE --requests N --threads N [--ca FILE] [--mode memory|discard|take] [--close]
 //! ```
 //!
 //! A line of FILE is a URL, how long its body is when decoded, and how long on the wire. The lines
@@ -39,8 +39,8 @@ pub enum Mode {
     Memory,
     /// It is read and thrown away.
     Discard,
-    /// Into memory, which is given back for the next one, where the client can do that.
-    Recycle,
+    /// Into memory that the caller takes, so that the client cannot use it again.
+    Take,
 }
 
 /// What is to be done, and what came of it.
@@ -114,7 +114,7 @@ impl Load {
                     mode = match &*value() {
                         "memory" => Mode::Memory,
                         "discard" => Mode::Discard,
-                        "recycle" => Mode::Recycle,
+                        "take" => Mode::Take,
                         other => panic!("no such mode: {other}"),
                     }
                 }

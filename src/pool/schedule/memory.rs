@@ -14,6 +14,20 @@ impl Schedule {
         state.budget.take(job, bytes, something_to_read)
     }
 
+    /// Sets memory aside for one read that does not wait, if there is plenty.
+    pub(in crate::pool) fn set_memory_aside(&self, bytes: u64) -> bool {
+        self.lock().budget.set_aside(bytes)
+    }
+
+    /// So much came by that read.
+    pub(in crate::pool) fn settle_memory(&self, aside: u64, bytes: u64) {
+        let mut state = self.lock();
+        state.budget.settle(aside, bytes);
+        if state.budget.has_waiting() {
+            self.memory.notify_all();
+        }
+    }
+
     /// Takes memory for the body of a job, and waits until there is some.
     pub(in crate::pool) fn take_memory(
         &self,

@@ -21,6 +21,8 @@ pub(in crate::session) struct Collect<'a> {
     allowance: Option<&'a dyn Allowance>,
     /// Of the body, what has been taken from the allowance.
     allowed: usize,
+    /// What is set aside for the read that comes next.
+    aside: usize,
     /// Where memory comes from that was used before, and where this one goes.
     buffers: Option<&'a Buffers>,
     /// Until half of memory that was used before is filled: all of that is memory, also what nothing
@@ -54,7 +56,8 @@ impl<'a> Collect<'a> {
             }
             None => (vec![0; length.min(TRUSTED_BYTES).saturating_add(start)], None),
         };
-        Ok(Self { bytes, start, filled: 0, decoder, limit, allowance, allowed: 0, buffers, lent })
+        let (filled, allowed, aside) = (0, 0, 0);
+        Ok(Self { bytes, start, filled, decoder, limit, allowance, allowed, aside, buffers, lent })
     }
 
     /// The body is over. An error if it is not whole by that.
@@ -149,6 +152,25 @@ impl<'a> Collect<'a> {
         self.lent = None;
     }
 
+    /// Room for the next bytes, at most so many, to be read into; made if there is none.
+    fn room(&mut self, most: usize) -> Option<&mut [u8]> {
+        let left = self.limit().saturating_sub(self.filled);
+        if self.place() >= self.bytes.len() {
+            // At the limit the next bytes go through `data`, which says so.
+            let step = self.filled.clamp(SMALL_BYTES, LARGE_BYTES).min(most).min(left);
+            let end = self.place().saturating_add(step);
+            self.reserve(end);
+            if end > self.bytes.len() {
+                self.bytes.resize(end, 0);
+            }
+        }
+        // In memory that was used before there may be more than the limit.
+        let place = self.place();
+        let room = self.bytes.get_mut(place..)?;
+        let end = room.len().min(most).min(left);
+        room.get_mut(..end).filter(|room| !room.is_empty())
+    }
+
     /// So many bytes of the body are there.
     fn fill(&mut self, filled: usize) {
         self.filled = filled;
@@ -207,25 +229,25 @@ impl Sink for Collect<'_> {
     }
 
     fn space(&mut self, wanted: usize) -> Option<&mut [u8]> {
-        if self.decoder.is_some() {
+        match self.decoder {
+            Some(_) => None,
+            None => self.room(wanted.min(self.most())),
+        }
+    }
+
+    fn space_at_once(&mut self, wanted: usize) -> Option<&mut [u8]> {
+        let allowance = self.allowance.filter(|_| self.decoder.is_none())?;
+        let room = match self.bytes.len().saturating_sub(self.place()) {
+            0 => self.filled,
+            room => room,
+        };
+        let left = self.limit().saturating_sub(self.filled);
+        let most = room.min(LARGE_BYTES).min(left).min(wanted);
+        if most <= ALLOWANCE_BYTES || !allowance.set_aside(as_u64(most)) {
             return None;
         }
-        let most = self.most();
-        if self.place() >= self.bytes.len() {
-            // At the limit the next bytes go through `data`, which says so.
-            let step = self.filled.clamp(SMALL_BYTES, LARGE_BYTES).min(most);
-            let filled = self.filled.saturating_add(step.min(wanted));
-            let end = self.start.saturating_add(filled.min(self.limit().max(self.filled)));
-            self.reserve(end);
-            if end > self.bytes.len() {
-                self.bytes.resize(end, 0);
-            }
-        }
-        // In memory that was used before there may be more than the limit.
-        let left = self.limit().saturating_sub(self.filled);
-        let room = self.bytes.get_mut(self.start.saturating_add(self.filled)..)?;
-        let end = room.len().min(wanted).min(most).min(left);
-        room.get_mut(..end).filter(|room| !room.is_empty())
+        self.aside = most;
+        self.room(most)
     }
 
     fn pause(&mut self, patience: &Patience<'_>) -> Result<Duration, Error> {
@@ -235,14 +257,23 @@ impl Sink for Collect<'_> {
             return Ok(Duration::ZERO);
         }
         self.allowed = self.filled;
-        allowance.take(u64::try_from(more).unwrap_or(u64::MAX), patience)
+        allowance.take(as_u64(more), patience)
     }
 
     fn filled(&mut self, count: usize) -> Result<(), Error> {
+        let aside = std::mem::take(&mut self.aside);
+        if let Some(allowance) = self.allowance.filter(|_| aside > 0) {
+            allowance.settle(as_u64(aside), as_u64(count));
+            self.allowed = self.allowed.saturating_add(count);
+        }
         let room = self.bytes.len().saturating_sub(self.start);
         self.fill(self.filled.saturating_add(count).min(room));
         Ok(())
     }
+}
+
+fn as_u64(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
 }
 
 /// Room made at once for an announced length. The system gives such memory only when it is
@@ -275,6 +306,12 @@ mod tests {
         fn take(&self, _: u64, _: &Patience<'_>) -> Result<Duration, Error> {
             Ok(Duration::ZERO)
         }
+
+        fn set_aside(&self, _: u64) -> bool {
+            true
+        }
+
+        fn settle(&self, _: u64, _: u64) {}
     }
 
     /// A body of unknown length, in reads that are as large as they can be.

@@ -1,18 +1,14 @@
 //! fetchpool as it is meant to be used: a pool, and its outcomes read as they come.
 
-use fetchpool::{Buffers, Outcome, Pool, Receive, Request, SessionConfig};
+use fetchpool::{Outcome, Pool, Receive, Request, SessionConfig};
 use fetchpool_peers::{Load, Mode};
 
 fn main() {
     fetchpool_peers::run("pool", |load| {
-        let buffers = Buffers::new();
         let mut config = SessionConfig::new();
         config.keep_alive = !load.close;
         if let Some(ca) = &load.ca {
             config.tls.webpki_roots(false).root_pem_file(ca);
-        }
-        if load.mode == Mode::Recycle {
-            config.buffers = Some(buffers.clone());
         }
         let jobs = (0..load.requests).map(|index| request(load, index));
         let pool = Pool::builder().num_threads(load.threads).session(config).job_queue(jobs);
@@ -25,8 +21,8 @@ fn main() {
                     }
                     let bytes = response.body_len();
                     load.answered(job, response.status(), bytes, response.timings().total());
-                    if load.mode == Mode::Recycle {
-                        buffers.give_back(response.into_response().into_bytes());
+                    if load.mode == Mode::Take {
+                        drop(response.into_response().into_bytes());
                     }
                 }
                 Outcome::Exception(exception) => load.failed(exception.error()),
@@ -39,6 +35,6 @@ fn request(load: &Load, index: usize) -> Request {
     let request = Request::get(&load.job(index).url);
     match load.mode {
         Mode::Discard => request.receive(Receive::discard()),
-        Mode::Memory | Mode::Recycle => request,
+        Mode::Memory | Mode::Take => request,
     }
 }

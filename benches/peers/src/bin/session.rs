@@ -2,19 +2,15 @@
 
 use std::time::Instant;
 
-use fetchpool::{Buffers, Receive, Request, Session, SessionConfig};
+use fetchpool::{Receive, Request, Session, SessionConfig};
 use fetchpool_peers::Mode;
 
 fn main() {
     fetchpool_peers::run("session", |load| {
-        let buffers = Buffers::new();
         let mut config = SessionConfig::new();
         config.keep_alive = !load.close;
         if let Some(ca) = &load.ca {
             config.tls.webpki_roots(false).root_pem_file(ca);
-        }
-        if load.mode == Mode::Recycle {
-            config.buffers = Some(buffers.clone());
         }
         load.on_threads(|_| {
             let mut session = Session::new(config.clone()).expect("settings that hold");
@@ -23,7 +19,7 @@ fn main() {
                 let request = Request::get(&job.url);
                 let request = match load.mode {
                     Mode::Discard => request.receive(Receive::discard()),
-                    Mode::Memory | Mode::Recycle => request,
+                    Mode::Memory | Mode::Take => request,
                 };
                 match session.request(request) {
                     Ok(response) => {
@@ -31,8 +27,8 @@ fn main() {
                             load.connected();
                         }
                         load.answered(job, response.status(), response.body_len(), began.elapsed());
-                        if load.mode == Mode::Recycle {
-                            buffers.give_back(response.into_bytes());
+                        if load.mode == Mode::Take {
+                            drop(response.into_bytes());
                         }
                     }
                     Err(error) => load.failed(error),
