@@ -337,9 +337,8 @@ impl PoolBuilder {
         match self.plan() {
             Ok(plan) => {
                 let jobs = plan.office.as_ref().map_or(jobs, Engine::at);
-                Crew::start(jobs, plan).map(|(crew, outcomes)| {
-                    Pool::new(Arc::clone(&crew), Views::new(crew, outcomes), token.as_ref())
-                })
+                Crew::start(jobs, plan)
+                    .map(|crew| Pool::new(Arc::clone(&crew), Views::new(crew), token.as_ref()))
             }
             Err(error) => Err((error, jobs)),
         }

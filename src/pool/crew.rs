@@ -1,7 +1,6 @@
 //! The workers of a pool: how they start, what they have in common, and how they are ended.
 
 use std::io;
-use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Weak};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
@@ -12,7 +11,7 @@ use super::engine::Office;
 use super::job::Job;
 use super::lanes::{Held, Lanes};
 use super::ledger::Rules;
-use super::outcome::{Message, Outcome};
+use super::outcome::Outcome;
 use super::parked::Parked;
 use super::polite::{Hosts, Pace, Sign};
 use super::queue::Source;
@@ -57,17 +56,14 @@ pub(super) struct Crew {
 }
 
 impl Crew {
-    /// Starts the workers that there are jobs for; gives the queue of their outcomes. If not one
-    /// can be started, the jobs come back.
-    #[expect(clippy::type_complexity, reason = "named once, taken apart at once")]
+    /// Starts the workers that there are jobs for. If not one can be started, the jobs come back.
     pub(super) fn start(
         jobs: Box<dyn Source>,
         plan: Plan,
-    ) -> Result<(Arc<Self>, Receiver<Message>), (Error, Box<dyn Source>)> {
-        let (sender, receiver) = channel();
+    ) -> Result<Arc<Self>, (Error, Box<dyn Source>)> {
         let lanes = Lanes::new(plan.rules.look_ahead, plan.hosts, plan.seed);
         let (schedule, initial) =
-            Schedule::new(jobs, plan.threads, lanes, plan.pace, plan.budget, plan.rules, sender);
+            Schedule::new(jobs, plan.threads, lanes, plan.pace, plan.budget, plan.rules);
         let crew = Arc::new(Self {
             schedule: Arc::new(schedule),
             setup: plan.setup,
@@ -86,7 +82,7 @@ impl Crew {
                 break;
             }
         }
-        Ok((crew, receiver))
+        Ok(crew)
     }
 
     fn start_worker(self: &Arc<Self>) -> io::Result<()> {
@@ -184,6 +180,9 @@ impl Crew {
     /// How long it is until the pool's time is up, or that of a job that waits to be tried again;
     /// `None` if there is no end to that. Where no worker is here to see such an end, this sees it.
     pub(super) fn left(&self) -> Option<Duration> {
+        if !self.schedule.has_times() {
+            return None;
+        }
         let now = Instant::now();
         let whole = self.schedule.rules.deadline.left(now).unwrap_or_else(|_| {
             self.stop(Stop::Deadline);

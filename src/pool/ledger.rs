@@ -1,7 +1,7 @@
 //! What the schedule knows, and how it changes: one lock holds all of it, so that every count is of
 //! one moment.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,8 @@ use super::budget::Budget;
 use super::fetch::{Fetched, SourceState};
 use super::job::Job;
 use super::lanes::{Go, Held, Lanes, Next, Times};
+use super::outbox::Outbox;
+use super::outcome::Outcome;
 use super::parked::Parked;
 use super::polite::Pace;
 use super::queue::Source;
@@ -61,12 +63,7 @@ pub(super) struct Ledger {
     pub(super) budget: Budget,
     /// Exceptions that count for [`Rules::max_failed`].
     failures: u64,
-    /// Outcomes that no view has taken out of the queue.
-    unread: u64,
-    /// The next outcome in the order of the input, and those behind it that are there already;
-    /// only where that order is kept.
-    next_out: u64,
-    ahead: BTreeSet<u64>,
+    pub(super) outbox: Outbox,
     /// Workers that wait for a job.
     pub(super) waiting: usize,
     /// How many of them have been told that there is something, and have not come yet.
@@ -99,6 +96,7 @@ impl Ledger {
         pace: Option<Pace>,
         budget: Budget,
     ) -> Self {
+        let outbox = Outbox::new(rules.ordered);
         Self {
             rules,
             source,
@@ -113,9 +111,7 @@ impl Ledger {
             stats: Stats::default(),
             budget,
             failures: 0,
-            unread: 0,
-            next_out: 0,
-            ahead: BTreeSet::new(),
+            outbox,
             waiting: 0,
             called: 0,
             alarm: None,
@@ -146,13 +142,14 @@ impl Ledger {
         }
         // In order only what can be read next gives memory back. After an early end it may have been
         // handed back, and then never comes.
-        let only_next = self.rules.ordered && self.stop.is_none() && self.budget.is_spent();
+        let only = self.outbox.next_index();
+        let only = only.filter(|_| self.stop.is_none() && self.budget.is_spent());
         self.lanes.advance(now);
-        if only_next && !self.lanes.is_next(self.next_out) {
+        if only.is_some_and(|index| !self.lanes.is_next(index)) {
             return None;
         }
         let may_send = self.pace_wait(now).is_none();
-        let window = if only_next { 1 } else { self.rules.look_ahead };
+        let window = if only.is_some() { 1 } else { self.rules.look_ahead };
         let Next { item: Parked { mut job, place, watch }, go, .. } =
             self.lanes.take(held, now, may_send, window)?;
         self.stats.shift(place, Place::InFlight);
@@ -250,14 +247,13 @@ impl Ledger {
         if self.rules.ordered {
             // Room was made when they were taken. Memory is given back only if what can be read next
             // is begun.
-            let is_stuck = self.budget.is_spent() && self.has_something_to_read();
+            let is_stuck = self.budget.is_spent() && self.outbox.has_next();
             return if is_stuck { 0 } else { usize::MAX };
         }
         if self.budget.is_spent() {
             return 0;
         }
-        let under_way = self.unread.saturating_add(self.stats.in_flight);
-        self.rules.room.saturating_sub(as_size(under_way))
+        self.rules.room.saturating_sub(self.under_way())
     }
 
     /// How many further jobs may be taken from the source, if there are so many workers for them.
@@ -265,7 +261,7 @@ impl Ledger {
         if self.stop.is_some() || self.budget.is_spent() {
             return 0;
         }
-        let under_way = as_size(self.unread.saturating_add(self.stats.in_flight));
+        let under_way = self.under_way();
         let ahead = if self.rules.ordered { self.lanes.len() } else { self.lanes.ready() };
         let room = self.rules.room_ahead.saturating_sub(under_way.saturating_add(ahead));
         room.min(self.rules.waiting_capacity.saturating_sub(self.lanes.len()))
@@ -361,15 +357,22 @@ impl Ledger {
         stats.connections_reused = stats.connections_reused.saturating_add(traffic.reused);
     }
 
-    /// An outcome takes the place of its job. Whether that was one exception too many.
-    pub(super) fn settle(&mut self, from: Place, settled: &Settled) -> bool {
+    /// Jobs that take room: begun, and not read.
+    fn under_way(&self) -> usize {
+        self.outbox.len().saturating_add(as_size(self.stats.in_flight))
+    }
+
+    /// An outcome takes the place of its job; it comes back if nobody will read it. Whether that was one
+    /// exception too many.
+    pub(super) fn settle(
+        &mut self,
+        from: Place,
+        settled: &Settled,
+        outcome: Outcome,
+    ) -> (Option<Outcome>, bool) {
         self.stats.shift(from, Place::Buffered);
-        self.unread = self.unread.saturating_add(1);
         self.budget.keep(settled.bytes);
         self.stats.bytes = self.stats.bytes.saturating_add(settled.received);
-        if self.rules.ordered {
-            self.ahead.insert(settled.index);
-        }
         let count =
             if settled.is_response { &mut self.stats.responses } else { &mut self.stats.failed };
         *count = count.saturating_add(1);
@@ -379,25 +382,34 @@ impl Ledger {
             self.failures = self.failures.saturating_add(1);
         }
         let is_failure = !settled.is_response && !settled.is_cancelled;
-        is_failure && self.failures >= self.rules.max_failed && self.stop.is_none()
+        let too_many = is_failure && self.failures >= self.rules.max_failed && self.stop.is_none();
+        (self.outbox.put(outcome), too_many)
     }
 
-    /// A view has taken an outcome out of the queue.
-    pub(super) fn take_out(&mut self, index: u64, bytes: u64) {
-        self.unread = self.unread.saturating_sub(1);
-        self.budget.let_go(bytes);
-        if self.rules.ordered {
-            self.ahead.remove(&index);
-            self.next_out = index.saturating_add(1);
+    /// The outcome whose turn it is is read: for the caller, if it is `wanted`, or to be set aside.
+    pub(super) fn read(&mut self, wanted: impl FnOnce(&Outcome) -> bool) -> Option<Outcome> {
+        let outcome = self.outbox.take(self.ended)?;
+        self.budget.let_go(outcome.body_bytes());
+        if wanted(&outcome) {
+            self.stats.shift(Place::Buffered, Place::Delivered);
         }
+        Some(outcome)
     }
 
-    /// Whether the caller could read an outcome, and so give memory back.
-    pub(super) fn has_something_to_read(&self) -> bool {
-        match self.rules.ordered {
-            true => self.ahead.first() == Some(&self.next_out),
-            false => self.unread > 0,
-        }
+    /// Whether whoever reads is to be woken; it then counts as woken.
+    #[must_use]
+    pub(super) fn calls_reader(&mut self) -> bool {
+        let is_awaited = self.is_reader_awaited();
+        self.outbox.calls_reader(is_awaited, self.rules.room)
+    }
+
+    /// Whether somebody has nothing to do, and may wait for what the caller does with an outcome: gives
+    /// room or memory, or the next job.
+    pub(super) fn is_reader_awaited(&self) -> bool {
+        let is_asking = matches!(self.source, SourceState::Lent);
+        self.waiting > self.called
+            || (is_asking && self.stats.in_flight == 0)
+            || self.budget.has_waiting()
     }
 
     /// Whether there is nothing left for a worker that is free, and will not be. What is in flight may

@@ -21,6 +21,7 @@ mod job_queue;
 mod lanes;
 mod ledger;
 mod lists;
+mod outbox;
 mod outcome;
 mod parked;
 mod polite;
@@ -298,7 +299,7 @@ impl Pool {
     /// Whether every job that was and will be taken has its outcome. They can still be read.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.crew.schedule.total().is_some()
+        self.crew.schedule.is_done()
     }
 
     /// How far the pool has come: counts of one moment, which add up.

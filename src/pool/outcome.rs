@@ -21,13 +21,6 @@ pub enum Outcome {
     Exception(ThreadException),
 }
 
-/// What workers send to the views: an outcome, or `None`, which says to look again whether this is
-/// the end.
-///
-/// Small: a channel takes memory for 31 messages at a time, in the allocator's arena of whichever
-/// worker comes to it, and some 18 KiB here and there let the peak grow with the jobs.
-pub(super) type Message = Option<Outcome>;
-
 impl Outcome {
     /// The outcome of a job. A worker that cannot be woken may still hold its request.
     pub(super) fn of(job: Box<Job>, result: Result<Response, Error>) -> Self {

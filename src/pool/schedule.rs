@@ -21,19 +21,20 @@
 mod ending;
 mod expiry;
 mod memory;
+mod reading;
 mod staff;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+pub(super) use self::reading::Read;
 use super::budget::Budget;
 use super::fetch::{SourceState, ask};
 use super::job::Job;
 use super::lanes::{Held, Lanes, Ticket, Times};
 use super::ledger::{Ledger, Rules, Taken};
-use super::outcome::{Message, Outcome};
+use super::outcome::Outcome;
 use super::parked::Parked;
 use super::polite::{Pace, Sign};
 use super::queue::{Source, drop_quietly};
@@ -53,14 +54,12 @@ pub(super) struct Schedule {
     memory: Condvar,
     /// Somebody waits for the end.
     end: Condvar,
-    /// How many outcomes there are in all; known at the end.
-    total: AtomicU64,
+    /// Somebody waits for an outcome: never more than one.
+    read: Condvar,
     /// How many of the jobs that wait must be over at some time.
     expiring: AtomicU64,
     /// A view waits, and was not told yet that there is such a job.
     nudge: AtomicBool,
-    /// The way to the views.
-    outcomes: Sender<Message>,
     pub(super) rules: Rules,
 }
 
@@ -91,7 +90,6 @@ impl Schedule {
         pace: Option<Pace>,
         budget: Budget,
         rules: Rules,
-        outcomes: Sender<Message>,
     ) -> (Self, usize) {
         let mut source = SourceState::new(source);
         let mut threads = match &source {
@@ -115,21 +113,17 @@ impl Schedule {
             let job = Box::new(Job::fetched(index, fetched, now));
             state.take_in(Parked::queued(job, None), now);
         }
-        let ended = state.end_if_done();
+        state.end_if_done();
         let schedule = Self {
             state: Mutex::new(state),
             work: Condvar::new(),
             memory: Condvar::new(),
             end: Condvar::new(),
-            total: AtomicU64::new(u64::MAX),
+            read: Condvar::new(),
             expiring: AtomicU64::new(0),
             nudge: AtomicBool::new(false),
-            outcomes,
             rules,
         };
-        if ended {
-            schedule.total.store(0, Ordering::Release);
-        }
         (schedule, threads)
     }
 
@@ -169,7 +163,9 @@ impl Schedule {
                 && let Some(taken) = state.start(held, now)
             {
                 self.count_expiring(taken.job.deadline.at().is_some(), false);
-                if state.calls_another() {
+                let calls = state.calls_another();
+                drop(state);
+                if calls {
                     self.work.notify_one();
                 }
                 return Next::Job(taken);
@@ -222,9 +218,13 @@ impl Schedule {
         if !lendable.source.never_waits() && state.calls_another() {
             self.work.notify_one();
         }
+        let calls_reader = state.calls_reader();
         // Nobody else takes anything in as long as the source is away.
         let mut index = state.next_index;
         drop(state);
+        if calls_reader {
+            self.read.notify_one();
+        }
         // Mostly it is one.
         let (mut first, mut others) = (None, Vec::new());
         let (source, now) = ask(lendable, wait, most, now, |fetched| {
@@ -253,7 +253,7 @@ impl Schedule {
         if matches!(state.source, SourceState::Closed) {
             // There may be nothing left to wait for.
             self.work.notify_all();
-            state = self.end_if_done(state);
+            self.end_if_done(&mut state);
         }
         (state, came, now)
     }
@@ -297,8 +297,7 @@ impl Schedule {
         // all workers may be busy when the job's time is over.
         drop(state);
         if expiry.is_some() && self.nudge.swap(false, Ordering::SeqCst) {
-            let _ = self.outcomes.send(None);
-            self.wake_drains();
+            self.wake_waits();
         }
         None
     }
@@ -342,50 +341,31 @@ impl Schedule {
         if let Some((ticket, sign)) = ended {
             state.lanes.end(ticket, sign, Instant::now());
         }
-        let too_many = state.settle(from, &settled);
-        let ended = state.end_if_done();
-        let total = state.stats.pulled;
+        let (refused, too_many) = state.settle(from, &settled, outcome);
+        self.end_if_done(&mut state);
         if state.budget.has_waiting() {
             self.memory.notify_all();
         }
         // A worker that brings its own outcome looks for a job next.
-        if from != Place::InFlight && state.calls_another() {
+        let calls_another = from != Place::InFlight && state.calls_another();
+        let calls_reader = state.calls_reader();
+        drop(state);
+        if calls_another {
             self.work.notify_one();
         }
-        drop(state);
-        // Fails only when the pool is dropped: then nobody is left to tell, and what comes back is
-        // dropped here, with what the caller attached to it.
-        let _ = catch(|| self.outcomes.send(Some(outcome)).is_err());
-        if ended {
-            self.tell_end(total);
+        if calls_reader {
+            self.read.notify_one();
+        }
+        if refused.is_some() {
+            // The pool is gone, and nobody is left to tell how dropping what the caller attached went.
+            let _ = catch(|| drop(refused));
         }
         too_many
     }
 
-    /// A view has taken an outcome out of the queue, for the caller or to be kept aside.
-    pub(super) fn take_out(&self, outcome: &Outcome, delivered: bool) {
-        let mut state = self.lock();
-        state.take_out(outcome.index(), outcome.body_bytes());
-        if delivered {
-            state.stats.shift(Place::Buffered, Place::Delivered);
-        }
-        if state.calls_another() {
-            self.work.notify_one();
-        }
-        if state.budget.has_waiting() {
-            self.memory.notify_all();
-        }
-    }
-
-    /// An outcome that was kept aside is given to the caller.
-    pub(super) fn deliver(&self) {
-        self.lock().stats.shift(Place::Buffered, Place::Delivered);
-    }
-
-    /// How many outcomes there are in all, if that is known.
-    pub(super) fn total(&self) -> Option<u64> {
-        let total = self.total.load(Ordering::Acquire);
-        (total != u64::MAX).then_some(total)
+    /// Whether every job has its outcome, and there will be no further one.
+    pub(super) fn is_done(&self) -> bool {
+        self.lock().ended
     }
 
     pub(super) fn stats(&self) -> Stats {
@@ -406,6 +386,9 @@ impl Schedule {
         // Somebody else wakes no later.
         let until = until.filter(|until| state.alarm.is_none_or(|alarm| *until < alarm));
         state.waiting = state.waiting.saturating_add(1);
+        if state.calls_reader() {
+            self.read.notify_one();
+        }
         match until {
             Some(until) => {
                 state.alarm = Some(until);

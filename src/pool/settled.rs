@@ -4,7 +4,6 @@ use super::outcome::Outcome;
 
 /// What of an outcome is counted.
 pub(super) struct Settled {
-    pub(super) index: u64,
     /// What it takes of memory.
     pub(super) bytes: u64,
     /// What came of its body.
@@ -17,7 +16,6 @@ pub(super) struct Settled {
 impl Settled {
     pub(super) fn of(outcome: &Outcome) -> Self {
         Self {
-            index: outcome.index(),
             bytes: outcome.body_bytes(),
             received: outcome.body_len(),
             is_response: outcome.is_response(),

@@ -38,7 +38,7 @@ impl Schedule {
         // First: what an engine gets back is to be on its way when somebody hears of the end.
         drop(state);
         drop(let_go);
-        drop(self.end_if_done(self.lock()));
+        self.end_if_done(&mut self.lock());
         self.work.notify_all();
         debug!("no more jobs are taken: {stop:?}");
         delayed
@@ -88,9 +88,12 @@ impl Schedule {
         state.ended
     }
 
-    /// Wakes those that wait for the end, to see how long they may.
-    pub(super) fn wake_drains(&self) {
-        let _state = self.lock();
+    /// Wakes those that wait for the end or an outcome, to see how long they may.
+    pub(super) fn wake_waits(&self) {
+        let mut state = self.lock();
+        if state.outbox.nudge() {
+            self.read.notify_one();
+        }
         self.end.notify_all();
     }
 
@@ -124,23 +127,15 @@ impl Schedule {
     }
 
     /// Notes the end, and tells everybody who waits for it.
-    pub(super) fn end_if_done<'a>(
-        &'a self,
-        mut state: MutexGuard<'a, Ledger>,
-    ) -> MutexGuard<'a, Ledger> {
+    pub(super) fn end_if_done(&self, state: &mut Ledger) {
         if state.end_if_done() {
-            let total = state.stats.pulled;
-            drop(state);
-            self.tell_end(total);
-            state = self.lock();
+            self.tell_end();
         }
-        state
     }
 
-    pub(super) fn tell_end(&self, total: u64) {
-        self.total.store(total, Ordering::Release);
+    pub(super) fn tell_end(&self) {
         self.work.notify_all();
         self.end.notify_all();
-        let _ = self.outcomes.send(None);
+        self.read.notify_all();
     }
 }

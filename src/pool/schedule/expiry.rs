@@ -8,10 +8,15 @@ use super::Schedule;
 use crate::pool::parked::Parked;
 
 impl Schedule {
-    /// How long it is until some job that waits here must be over; a view is about to wait.
-    pub(in crate::pool) fn left_for_parked(&self, now: Instant) -> Option<Duration> {
+    /// Whether anything here has an end by the clock; somebody is about to wait, or has looked just now.
+    pub(in crate::pool) fn has_times(&self) -> bool {
         // The other way round in `park`: it counts the job, and then looks whom to tell.
         self.nudge.store(true, Ordering::SeqCst);
+        self.rules.deadline.at().is_some() || self.expiring.load(Ordering::SeqCst) > 0
+    }
+
+    /// How long it is until some job that waits here must be over.
+    pub(in crate::pool) fn left_for_parked(&self, now: Instant) -> Option<Duration> {
         if self.expiring.load(Ordering::SeqCst) == 0 {
             return None;
         }

@@ -10,7 +10,7 @@ impl Schedule {
     /// Takes memory for the body of a job, if there is some.
     pub(in crate::pool) fn try_take_memory(&self, job: u64, bytes: u64) -> bool {
         let mut state = self.lock();
-        let something_to_read = state.has_something_to_read();
+        let something_to_read = state.outbox.has_next();
         state.budget.take(job, bytes, something_to_read)
     }
 
@@ -37,9 +37,12 @@ impl Schedule {
     ) -> Result<(), Error> {
         let mut state = self.lock();
         loop {
-            let something_to_read = state.has_something_to_read();
+            let something_to_read = state.outbox.has_next();
             if state.budget.take(job, bytes, something_to_read) {
                 return Ok(());
+            }
+            if state.calls_reader() {
+                self.read.notify_one();
             }
             let left = patience.left_for_pause().inspect_err(|_| state.budget.give_up(job))?;
             state = match left {

@@ -3,7 +3,6 @@
 use std::time::Instant;
 
 use super::Schedule;
-use crate::pool::fetch::SourceState;
 use crate::pool::lanes::Held;
 
 impl Schedule {
@@ -19,13 +18,6 @@ impl Schedule {
     /// A worker will come no more: it holds nothing from here on.
     pub(in crate::pool) fn leave(&self, held: &mut Held) {
         self.lock().lanes.hold(held, [], Instant::now());
-    }
-
-    /// Whether a worker has nothing to do, and waits here or in the source.
-    pub(in crate::pool) fn has_somebody_free(&self) -> bool {
-        let state = self.lock();
-        let is_asking = matches!(state.source, SourceState::Lent);
-        state.waiting > 0 || (is_asking && state.stats.in_flight == 0)
     }
 
     /// A worker is gone before its time; or given up, and still to end.
