@@ -145,13 +145,14 @@ impl Shelf {
         drop(gone);
     }
 
-    /// The smallest that has room for so many bytes, if it is below the other size.
+    /// The smallest that has room for so many bytes, if it is below the other size; of several the one
+    /// that came last, which may still be in the cache of the CPU.
     fn take(&self, least: usize, below: usize) -> Option<(Vec<u8>, Lent<'_>)> {
         if least < LEAST_BYTES {
             return None;
         }
         let mut kept = self.lock();
-        let sizes = kept.buffers.iter().map(Vec::capacity).enumerate();
+        let sizes = kept.buffers.iter().map(Vec::capacity).enumerate().rev();
         let (at, _) = sizes
             .filter(|(_, size)| (least..below).contains(size))
             .min_by_key(|(_, size)| *size)?;
@@ -246,6 +247,22 @@ mod tests {
         assert_eq!(large, Some(200 << 10));
         assert!(buffers.clone().take_at_least(LEAST_BYTES).is_none());
         assert_eq!(buffers.0.lock().bytes, 0);
+    }
+
+    #[test]
+    fn of_memory_of_one_size_the_last_that_came_is_the_first_to_be_taken() {
+        let buffers = Buffers::new();
+        let places = [1, 2, 3].map(|_| {
+            let bytes = vec![0; 20 << 10];
+            let place = bytes.as_ptr();
+            buffers.give_back(bytes);
+            place
+        });
+        for place in places.into_iter().rev() {
+            let (bytes, _) = buffers.take(20 << 10).unwrap();
+            assert_eq!(bytes.as_ptr(), place);
+            std::mem::forget(bytes);
+        }
     }
 
     #[test]
