@@ -356,6 +356,28 @@ fn a_body_that_was_cut_off_gives_its_room_back() {
     gives_its_room_back(Some(ErrorKind::Closed), |_, _| Request::get(server.url("/")));
 }
 
+/// What has come of a large body is read without waiting, and the reset is met by such a read.
+#[test]
+fn a_large_body_that_was_cut_off_is_no_success_and_gives_its_room_back() {
+    for field in ["Content-Length: 900000", "Connection: close"] {
+        let head = format!("HTTP/1.1 200 OK\r\n{field}\r\n\r\n");
+        let part = head + &"x".repeat(128 << 10);
+        let server = Script::new().request_but_one_byte().send(part).close().repeat().serve();
+        give_their_room_back(1 << 20, Some(ErrorKind::Closed), |_, _| {
+            Request::get(server.url("/"))
+        });
+    }
+}
+
+#[test]
+fn a_large_body_that_was_read_gives_its_room_back() {
+    let server = bodies();
+    for kind in ["length", "close"] {
+        let url = server.url(&format!("/{kind}/900000"));
+        give_their_room_back(1 << 20, None, |_, _| Request::get(&url));
+    }
+}
+
 #[test]
 fn a_body_that_took_too_long_gives_its_room_back() {
     let server = Script::new().reply(half()).repeat().serve();
@@ -407,10 +429,20 @@ fn half() -> String {
 /// That these jobs, which end so and each take half of the budget for a while, leave all of it.
 #[track_caller]
 fn gives_its_room_back(kind: Option<ErrorKind>, job: impl Fn(&Pool, &Arc<Sleepers>) -> Request) {
+    give_their_room_back(100_000, kind, job);
+}
+
+/// The same, of another budget.
+#[track_caller]
+fn give_their_room_back(
+    budget: u64,
+    kind: Option<ErrorKind>,
+    job: impl Fn(&Pool, &Arc<Sleepers>) -> Request,
+) {
     let server = bodies();
     let sleepers = Arc::new(Sleepers::default());
     let (jobs, queue) = mpsc::channel();
-    let pool = Pool::builder().num_threads(1).body_budget(100_000).retry(RetryPolicy::new(1));
+    let pool = Pool::builder().num_threads(1).body_budget(budget).retry(RetryPolicy::new(1));
     let mut pool = pool.observer(Arc::clone(&sleepers)).job_queue(queue).build().unwrap();
     for _ in 0..5 {
         jobs.send(job(&pool, &sleepers)).unwrap();
@@ -422,7 +454,8 @@ fn gives_its_room_back(kind: Option<ErrorKind>, job: impl Fn(&Pool, &Arc<Sleeper
         pool = own;
     }
     for _ in 0..2 {
-        jobs.send(Request::get(server.url("/length/45000"))).unwrap();
+        let url = server.url(&format!("/length/{}", budget * 9 / 20));
+        jobs.send(Request::get(url)).unwrap();
     }
     drop(jobs);
     // Unread, these two take nearly all of it.
