@@ -323,6 +323,34 @@ mod tests {
     }
 
     #[test]
+    fn a_read_that_does_not_wait_obeys_the_clocks_and_feeds_them() {
+        let (mut socket, mut peer) = pair();
+        let (flow, interrupt) = (Flow::new(None, Some(LONG), None), Interrupt::default());
+        let until = |limit| Patience {
+            deadline: Deadline::after(Instant::now(), limit, Clock::Request),
+            batch: Deadline::never(),
+            flow: &flow,
+            interrupt: &interrupt,
+        };
+        flow.begin();
+        let began = Instant::now();
+        let mut bytes = [0; 4];
+        assert_eq!(socket.read_at_once(&mut bytes, &until(Some(LONG))).unwrap(), None);
+        assert!(flow.left(began + LONG).is_err(), "nothing has come");
+        peer.write_all(b"1234567").unwrap();
+        while socket.look().unwrap() == Look::Quiet {
+            std::thread::yield_now();
+        }
+        let error = socket.read_at_once(&mut bytes, &until(Some(Duration::ZERO))).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut, "though there are bytes");
+        assert_eq!(socket.read_at_once(&mut bytes, &until(None)).unwrap(), Some(4));
+        assert!(flow.left(began + LONG).is_ok(), "something has come");
+        assert_eq!(socket.read(&mut bytes, &until(Some(LONG))).unwrap(), 3);
+        drop(interrupt.raise());
+        assert!(socket.read_at_once(&mut bytes, &until(None)).is_err(), "it is cancelled");
+    }
+
+    #[test]
     fn a_write_behind_a_look_waits_where_there_is_no_room() {
         let piece = vec![b'x'; 64 << 10];
         let (mut socket, _peer) = pair();
