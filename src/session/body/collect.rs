@@ -237,10 +237,9 @@ impl Sink for Collect<'_> {
 
     fn space_at_once(&mut self, wanted: usize) -> Option<&mut [u8]> {
         let allowance = self.allowance.filter(|_| self.decoder.is_none())?;
-        let room = match self.bytes.len().saturating_sub(self.place()) {
-            0 => self.filled,
-            room => room,
-        };
+        // New room is written to before it is read into: much of it would be memory, also where little
+        // comes, and nobody's.
+        let room = self.bytes.len().saturating_sub(self.place());
         let left = self.limit().saturating_sub(self.filled);
         let most = room.min(LARGE_BYTES).min(left).min(wanted);
         if most <= ALLOWANCE_BYTES || !allowance.set_aside(as_u64(most)) {
@@ -325,6 +324,7 @@ mod tests {
         while sink.filled < length {
             let left = length - sink.filled;
             let used = sink.bytes.capacity();
+            assert!(buffers.is_some() || sink.space_at_once(usize::MAX).is_none());
             match sink.space(usize::MAX).map(|room| room.len()) {
                 Some(room) => Sink::filled(&mut sink, room.min(left)).unwrap(),
                 None => assert!(!sink.data(&mut vec![0; left.min(1 << 16)].as_slice()).unwrap()),
@@ -351,6 +351,24 @@ mod tests {
                 assert!(body.capacity() / 2 <= length, "{} for {length}", body.capacity());
             }
         }
+    }
+
+    #[test]
+    fn at_once_no_more_is_read_than_there_is_room_for_and_of_this_body() {
+        let limits = Limits::default();
+        let mut sink = Collect::new(None, Some(2 << 20), &limits, Some(&Plenty), None).unwrap();
+        let mut room = |wanted| {
+            let room = sink.space_at_once(wanted).map(|room| room.len());
+            Sink::filled(&mut sink, 0).unwrap();
+            room
+        };
+        assert_eq!(room(ALLOWANCE_BYTES), None, "that much is read anyway");
+        assert_eq!(room(100_000), Some(100_000));
+        assert_eq!(room(2 << 20), Some(LARGE_BYTES));
+        Sink::filled(&mut sink, (2 << 20) - 90_000).unwrap();
+        assert_eq!(sink.space_at_once(usize::MAX).map(|room| room.len()), Some(90_000));
+        let mut alone = Collect::new(None, Some(2 << 20), &limits, None, None).unwrap();
+        assert!(alone.space_at_once(2 << 20).is_none(), "without an allowance all is read so");
     }
 
     #[test]
