@@ -73,3 +73,52 @@ impl Schedule {
         self.memory.notify_all();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+    use crate::connection::{Deadline, Flow, Interrupt};
+    use crate::message::{Clock, Request};
+    use crate::pool::budget::Budget;
+    use crate::pool::intake::source;
+    use crate::pool::lanes::Lanes;
+    use crate::pool::ledger::Rules;
+    use crate::pool::polite::Hosts;
+
+    #[test]
+    fn who_waits_for_what_was_set_aside_is_woken_when_it_is_settled() {
+        let never = Deadline::after(Instant::now(), None, Clock::Deadline);
+        let rules = Rules {
+            room: 8,
+            room_ahead: 8,
+            look_ahead: 8,
+            waiting_capacity: 8,
+            ordered: false,
+            deadline: never,
+            max_failed: u64::MAX,
+        };
+        let lanes = Lanes::new(8, Hosts::default(), Some(1));
+        let jobs = source(Vec::<Request>::new());
+        let (schedule, _) = Schedule::new(jobs, 1, lanes, None, Budget::new(100), rules);
+        assert!(schedule.set_memory_aside(90));
+        let (done, is_done) = channel();
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let (flow, interrupt) = (Flow::new(None, None, None), Interrupt::default());
+                let patience =
+                    Patience { deadline: never, batch: never, flow: &flow, interrupt: &interrupt };
+                schedule.take_memory(1, 20, &patience).unwrap();
+                done.send(()).unwrap();
+            });
+            while !schedule.lock().budget.has_waiting() {
+                thread::yield_now();
+            }
+            schedule.settle_memory(90, 10);
+            is_done.recv_timeout(Duration::from_secs(10)).unwrap();
+        });
+    }
+}
