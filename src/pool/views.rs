@@ -180,6 +180,13 @@ impl Views {
     }
 }
 
+impl Drop for Views {
+    fn drop(&mut self) {
+        // Also where something of the caller's panicked before it came to that: workers may live on.
+        self.close();
+    }
+}
+
 /// Gives an outcome to the caller. Without the lock: a queue engine may be told of it.
 fn hand_out(mut outcome: Outcome) -> Outcome {
     outcome.hand_out();

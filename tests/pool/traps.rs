@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener};
-use std::panic::panic_any;
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::thread;
@@ -129,6 +129,31 @@ fn a_panic_whose_payload_panics_when_it_is_dropped_loses_no_job() {
     let jobs = (0..).map(|n| if n == 2 { panic_any(Bomb) } else { "no URL" });
     let pool = Pool::builder().num_threads(2).job_queue(jobs).build().unwrap();
     assert_eq!(within(LIMIT, move || pool.outcomes().count()), 3);
+}
+
+#[test]
+fn a_panic_while_a_pool_is_dropped_keeps_no_other_outcome_alive() {
+    let farm = Farm::new();
+    let kept = Arc::new(());
+    let (end, ended) = mpsc::channel::<()>();
+    let jobs = [
+        Request::invalid("on purpose").tag(Bomb),
+        Request::get(farm.url("/ok")),
+        Request::invalid("on purpose").tag(Arc::clone(&kept)),
+    ];
+    // The worker stays within the caller's code, and the pool's inside with it.
+    let jobs = jobs.into_iter().chain(std::iter::from_fn(move || ended.recv().err().and(None)));
+    let pool = Pool::builder().num_threads(1).job_queue(jobs).build().unwrap();
+    within(LIMIT, move || {
+        // The first is set aside, the last not looked at.
+        assert!(pool.get_response().is_some());
+        while pool.stats().buffered < 2 {
+            thread::yield_now();
+        }
+        assert!(catch_unwind(AssertUnwindSafe(|| drop(pool))).is_err());
+        assert_eq!(Arc::strong_count(&kept), 1);
+    });
+    drop(end);
 }
 
 #[test]
