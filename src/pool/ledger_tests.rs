@@ -80,3 +80,24 @@ fn who_waits_is_woken_for_a_time_before_the_first_alarm() {
         assert_eq!(ledger.calls_another(), expected, "{waiting}, {alarm:?}");
     }
 }
+
+#[test]
+fn a_reader_is_awaited_by_whoever_has_nothing_to_do() {
+    let awaited = |change: fn(&mut Ledger)| {
+        let mut ledger = ledger(8);
+        change(&mut ledger);
+        ledger.is_reader_awaited()
+    };
+    assert!(!awaited(|_| ()));
+    assert!(awaited(|ledger| ledger.waiting = 1));
+    assert!(!awaited(|ledger| (ledger.waiting, ledger.called) = (1, 1)), "it has something to do");
+    assert!(awaited(|ledger| ledger.source = SourceState::Lent));
+    assert!(!awaited(|ledger| {
+        ledger.source = SourceState::Lent;
+        ledger.stats.shift(Place::Queued, Place::InFlight);
+    }));
+    assert!(awaited(|ledger| {
+        ledger.budget.keep(1 << 20);
+        assert!(!ledger.budget.take(0, 1, true));
+    }));
+}

@@ -83,3 +83,7 @@ impl Schedule {
 
 /// How long a reader lets outcomes gather.
 const GATHERING: Duration = Duration::from_micros(200);
+
+#[cfg(test)]
+#[path = "reading_tests.rs"]
+mod tests;
