@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::job_queue::Delivery;
 use super::queue::{Next, Source, drop_quietly};
+use super::trust::Trust;
 use crate::catch::{Panicked, catch};
 use crate::error::Error;
 use crate::message::{Request, Target, Targets};
@@ -22,24 +23,10 @@ pub(super) struct Lendable {
     pub(super) source: Box<dyn Source>,
     /// How many jobs it says it has left at most.
     pub(super) left: Option<usize>,
-    /// For how many answers it has been quick by now, or nearly so.
-    pub(super) quick: u32,
+    /// As it said itself the last time.
+    pub(super) never_waits: bool,
+    pub(super) trust: Trust,
     targets: Targets,
-}
-
-impl Lendable {
-    /// Whether it may be asked for jobs that are not needed yet: it never waits, or has not for so long
-    /// that it is taken to be as good as a list. Should it wait all the same, it keeps a worker, and
-    /// jobs that are in hand wait for the others.
-    pub(super) const fn is_quick(&self) -> bool {
-        self.quick >= TRUSTED
-    }
-
-    /// Whether it was quick the last time. It may be asked so where somebody is free for what is in
-    /// hand.
-    pub(super) const fn was_quick(&self) -> bool {
-        self.quick > 0
-    }
 }
 
 /// A request that a source gave.
@@ -71,18 +58,18 @@ impl Fetched {
 
 /// Asks the source for a job and waits for it, but no longer than `wait`; if it never keeps anybody
 /// waiting, for more of them, that are there already. A panic ends it, and becomes the outcome of a job
-/// of its own. It is `now`; the time when this is over is given back.
+/// of its own. The time when this is over is given back.
 pub(super) fn ask(
     lent: Lendable,
     wait: Duration,
     most: usize,
-    now: Instant,
     mut take: impl FnMut(Fetched),
 ) -> (SourceState, Instant) {
-    let Lendable { mut source, mut targets, .. } = lent;
-    let never_waits = source.never_waits();
+    let Lendable { mut source, mut targets, never_waits, .. } = lent;
     let mut wait = wait;
     let mut count: usize = 0;
+    // What the way here took is not the source's.
+    let began = (!never_waits).then(Instant::now);
     loop {
         match catch(|| source.next(wait.min(source.longest_wait()))) {
             Ok(Next::Job(request)) => take(Fetched::of(request, &mut targets)),
@@ -119,42 +106,33 @@ pub(super) fn ask(
         wait = Duration::ZERO;
     }
     let over = Instant::now();
-    let took = over.saturating_duration_since(now);
-    let quick = match lent.quick {
-        _ if !source.gives_ahead() => 0,
-        _ if never_waits => u32::MAX,
-        quick if took < QUICK && count > 0 => quick.saturating_add(1).min(MOST_TRUSTED),
-        // A thread may be held up by the system, too.
-        quick if took < SLOW => quick / 2,
-        _ => 0,
+    let trust = match began {
+        Some(began) => lent.trust.after(over.saturating_duration_since(began), count > 0),
+        None => lent.trust,
     };
-    (SourceState::here(source, quick, targets), over)
+    (SourceState::here(source, trust, targets), over)
 }
 
 impl SourceState {
     /// A source that nobody has asked yet.
     pub(super) fn new(source: Box<dyn Source>) -> Self {
-        let quick = if source.never_waits() { u32::MAX } else { 0 };
-        Self::here(source, quick, Targets::default())
+        Self::here(source, Trust::NONE, Targets::default())
     }
 
-    fn here(source: Box<dyn Source>, quick: u32, targets: Targets) -> Self {
+    fn here(source: Box<dyn Source>, trust: Trust, targets: Targets) -> Self {
+        // That of another pool may have come meanwhile, and hold a list: then it says so here.
+        let never_waits = source.never_waits();
+        let trust = match never_waits {
+            true => Trust::FULL,
+            false if source.gives_ahead() => trust,
+            false => Trust::NONE,
+        };
         // What an iterator says of its length is the caller's code, too. One that panics says
         // nothing.
         let left = catch(|| source.most_left()).unwrap_or_default();
-        Self::Here(Lendable { source, left, quick, targets })
+        Self::Here(Lendable { source, left, never_waits, trust, targets })
     }
 }
-
-/// An iterator that takes longer than this for a job may wait for something.
-const QUICK: Duration = Duration::from_micros(50);
-/// And one that takes longer than this does. Between the two it may be the system: of many threads at
-/// work one is held up for some ms now and then.
-const SLOW: Duration = Duration::from_millis(100);
-/// After so many quick answers an iterator is taken to hold what it gives already.
-const TRUSTED: u32 = 16;
-/// More do not count: from there five slow ones in a row lead back.
-const MOST_TRUSTED: u32 = 16 * TRUSTED;
 
 #[cfg(test)]
 mod tests {
@@ -191,8 +169,8 @@ mod tests {
                 else {
                     return false;
                 };
-                lent = ask(lendable, Duration::ZERO, 1, Instant::now(), drop).0;
-                matches!(&lent, SourceState::Here(lendable) if lendable.is_quick())
+                lent = ask(lendable, Duration::ZERO, 1, drop).0;
+                matches!(&lent, SourceState::Here(lendable) if lendable.trust.is_earned())
             })
         };
         assert!(was_quick(true));

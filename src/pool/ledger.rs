@@ -201,7 +201,12 @@ impl Ledger {
     pub(super) fn may_strand(&self) -> bool {
         let SourceState::Here(lendable) = &self.source else { return false };
         let is_waited_for = self.lanes.ready() > 0 || self.lanes.next_time().is_some();
-        self.waiting == 0 && is_waited_for && !lendable.source.never_waits()
+        self.waiting == 0 && is_waited_for && !lendable.never_waits
+    }
+
+    /// Whether the source is here, and may keep who asks it.
+    pub(super) fn may_wait_for_source(&self) -> bool {
+        matches!(&self.source, SourceState::Here(lendable) if !lendable.never_waits)
     }
 
     /// Counts one worker more, if there is nobody free but the one that asks.
@@ -274,7 +279,7 @@ impl Ledger {
         let is_somebody_free = self.waiting > self.called;
         let is_quick = match &self.source {
             SourceState::Here(lendable) => {
-                lendable.is_quick() || (is_somebody_free && lendable.was_quick())
+                lendable.trust.is_earned() || (is_somebody_free && lendable.trust.is_any())
             }
             SourceState::Lent | SourceState::Closed => false,
         };

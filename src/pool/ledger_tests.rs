@@ -29,7 +29,7 @@ fn ask_nothing() -> SourceState {
     let SourceState::Here(lendable) = SourceState::new(source(Vec::<Request>::new())) else {
         panic!("it was not asked yet")
     };
-    ask(lendable, Duration::ZERO, 1, Instant::now(), drop).0
+    ask(lendable, Duration::ZERO, 1, drop).0
 }
 
 #[test]

@@ -34,6 +34,7 @@ mod share;
 mod stats;
 mod stop;
 mod thread;
+mod trust;
 mod unpulled;
 mod views;
 mod worker;

@@ -103,7 +103,7 @@ impl Schedule {
             // Asked all the same: an iterator may be wrong about its length, and then its jobs
             // would have nobody to run them.
             let take = |fetched| first.push(fetched);
-            source = ask(claims_to_be_empty, Duration::ZERO, 1, Instant::now(), take).0;
+            source = ask(claims_to_be_empty, Duration::ZERO, 1, take).0;
             threads = first.len();
         }
         let mut state = Ledger::new(rules.clone(), source, lanes, pace, budget);
@@ -186,6 +186,14 @@ impl Schedule {
                 (has_seen_all, now) = (false, Instant::now());
                 continue;
             }
+            // The source may keep this worker for ever: what is here, or has its time meanwhile, is for
+            // another. That one may get this one's core, and should find the source here then.
+            if state.may_wait_for_source() && state.calls_another() {
+                drop(state);
+                self.work.notify_one();
+                (state, now) = (self.lock(), Instant::now());
+                continue;
+            }
             let wait = match state.next_time(now) {
                 _ if is_held_up => Duration::ZERO,
                 Some(at) => at.saturating_duration_since(now),
@@ -214,10 +222,6 @@ impl Schedule {
                 return (state, 0, now);
             }
         };
-        // It may keep this worker for ever: what is here, or has its time meanwhile, is for another.
-        if !lendable.source.never_waits() && state.calls_another() {
-            self.work.notify_one();
-        }
         let calls_reader = state.calls_reader();
         // Nobody else takes anything in as long as the source is away.
         let mut index = state.next_index;
@@ -227,7 +231,7 @@ impl Schedule {
         }
         // Mostly it is one.
         let (mut first, mut others) = (None, Vec::new());
-        let (source, now) = ask(lendable, wait, most, now, |fetched| {
+        let (source, now) = ask(lendable, wait, most, |fetched| {
             let watch = watcher(index, &fetched.request);
             let parked = Parked::queued(Box::new(Job::fetched(index, fetched, now)), watch);
             index = index.saturating_add(1);
