@@ -2,27 +2,71 @@
 
 use super::target::{InvalidUrl, Target};
 
-/// Parses URLs of which most are of the same origin as the one before, as those of a list are: then
-/// scheme, host and port are not parsed again.
+/// Parses URLs of which many are of the same origin as one before, as those of a list are: then scheme,
+/// host and port are not parsed again.
 #[derive(Debug, Default)]
 pub(crate) struct Targets {
-    /// The root of the origin of the last one.
-    root: Option<Box<Target>>,
+    /// Roots of origins: that of the last URL, as long as all were of one, or a place for each that is
+    /// told by the text of it.
+    roots: Vec<Option<Box<Target>>>,
 }
 
 impl Targets {
     /// Parses an absolute URL: as [`Target::parse`] does, to the last byte.
     pub(crate) fn parse(&mut self, text: &str) -> Result<Target, InvalidUrl> {
-        if let Some(target) = self.root.as_ref().and_then(|root| root.plainly_within(text)) {
+        let place = self.place(text);
+        let root = self.roots.get(place).and_then(Option::as_ref);
+        if let Some(target) = root.and_then(|root| root.plainly_within(text)) {
             return Ok(target);
         }
         let target = Target::parse(text)?;
-        if self.root.as_ref().is_none_or(|root| !root.same_origin(&target)) {
-            self.root = Some(Box::new(target.root()));
-        }
+        self.remember(&target);
         Ok(target)
     }
+
+    fn remember(&mut self, target: &Target) {
+        match self.roots.len() {
+            0 => self.roots.push(None),
+            // There is more than one origin. Whoever stands here is found where it belongs when it comes
+            // again.
+            1 if !self.roots.iter().flatten().any(|root| root.same_origin(target)) => {
+                self.roots.clear();
+                self.roots.resize_with(PLACES, || None);
+            }
+            _ => {}
+        }
+        let place = self.place(target.as_str());
+        if let Some(kept) = self.roots.get_mut(place)
+            && kept.as_ref().is_none_or(|kept| !kept.same_origin(target))
+        {
+            *kept = Some(Box::new(target.root()));
+        }
+    }
+
+    /// Where the root of the text's origin is, if it is here. It may be another one's that is there: so
+    /// who chooses texts that meet at one place has them parsed whole, and nothing more.
+    fn place(&self, text: &str) -> usize {
+        if self.roots.len() <= 1 {
+            return 0;
+        }
+        let is_https = text.starts_with("https");
+        let scheme = if is_https { "https://" } else { "http://" };
+        let authority = text.bytes().skip(scheme.len()).take_while(|byte| *byte != b'/');
+        let hash = authority.fold(OFFSET ^ u32::from(is_https), |hash, byte| {
+            (hash ^ u32::from(byte)).wrapping_mul(PRIME)
+        });
+        // Of short texts the bits above the lowest say little until they are multiplied once more.
+        usize::try_from(hash.wrapping_mul(GOLDEN) >> 16).unwrap_or_default() % PLACES
+    }
 }
+
+/// Room for so many origins; of those that meet at one place the last one is known.
+const PLACES: usize = 256;
+/// FNV-1a: short texts, that differ in a few bytes.
+const OFFSET: u32 = 0x811c_9dc5;
+const PRIME: u32 = 0x0100_0193;
+/// The golden ratio of 2^32.
+const GOLDEN: u32 = 0x9e37_79b1;
 
 #[cfg(test)]
 mod tests {
@@ -60,12 +104,15 @@ mod tests {
             "/a",
             "",
         ];
-        for first in urls {
+        let pairs = urls.iter().flat_map(|before| urls.map(|first| (*before, first)));
+        for (before, first) in pairs {
             for second in urls {
                 let mut targets = Targets::default();
                 let _ = targets.parse(first);
+                let _ = targets.parse(before);
+                let _ = targets.parse(first);
                 let (found, wanted) = (targets.parse(second), Target::parse(second));
-                assert_eq!(found, wanted, "{second:?} behind {first:?}");
+                assert_eq!(found, wanted, "{second:?} behind {before:?} and {first:?}");
                 let Ok((found, wanted)) = found.and_then(|found| Ok((found, wanted?))) else {
                     continue;
                 };
@@ -74,16 +121,64 @@ mod tests {
                     let texts = texts.map(str::to_owned);
                     (target.origin(), target.explicit_port(), target.userinfo().is_some(), texts)
                 };
-                assert_eq!(parts(&found), parts(&wanted), "{second:?} behind {first:?}");
+                assert_eq!(
+                    parts(&found),
+                    parts(&wanted),
+                    "{second:?} behind {before:?} and {first:?}"
+                );
             }
         }
     }
 
     #[test]
-    fn of_the_one_before_nothing_is_kept_but_its_origin() {
+    fn of_those_before_nothing_is_kept_but_their_origins() {
         let mut targets = Targets::default();
         targets.parse("http://user:password@h/secret?token=1#f").unwrap();
-        let kept = targets.root.unwrap();
-        assert_eq!((kept.as_str(), kept.userinfo()), ("http://h/", None));
+        targets.parse("https://user:password@i:81/secret?token=1#f").unwrap();
+        targets.parse("http://user:password@h/secret?token=1#f").unwrap();
+        let mut kept: Vec<_> =
+            targets.roots.iter().flatten().map(|root| (root.as_str(), root.userinfo())).collect();
+        kept.sort_unstable();
+        assert_eq!(kept, [("http://h/", None), ("https://i:81/", None)]);
+    }
+
+    #[test]
+    fn an_origin_is_known_again_among_many_others() {
+        let mut targets = Targets::default();
+        let urls: Vec<_> =
+            (0..50).map(|n| format!("https://127.0.1.{n}:{}/a", 40_000 + n)).collect();
+        let parse = |targets: &mut Targets| {
+            urls.iter().for_each(|url| assert_eq!(targets.parse(url), Target::parse(url)));
+        };
+        parse(&mut targets);
+        parse(&mut targets);
+        let known = |url: &&String| {
+            let root = targets.roots[targets.place(url)].as_ref();
+            root.is_some_and(|root| root.plainly_within(url).is_some())
+        };
+        let known = urls.iter().filter(known).count();
+        assert!(known >= 40, "{known} of 50");
+    }
+
+    #[test]
+    fn origins_that_differ_in_one_character_have_places_of_their_own() {
+        let mut targets = Targets::default();
+        for url in ["http://a/", "http://b/", "https://a/", "http://a:81/", "http://a:82/"] {
+            targets.parse(url).unwrap();
+            targets.parse("http://other/").unwrap();
+            targets.parse(url).unwrap();
+        }
+        assert_eq!(targets.roots.iter().flatten().count(), 6);
+    }
+
+    #[test]
+    fn room_for_more_than_one_origin_is_made_when_there_is_a_second_one() {
+        let mut targets = Targets::default();
+        for url in ["http://h/a", "http://H/b", "http://h:80/c", "no URL", "http://h/d"] {
+            let _ = targets.parse(url);
+            assert!(targets.roots.len() <= 1, "{url}");
+        }
+        targets.parse("http://i/").unwrap();
+        assert_eq!(targets.roots.len(), PLACES);
     }
 }
