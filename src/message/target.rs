@@ -277,6 +277,13 @@ impl Origin {
         Target::parse(text).map(|target| target.origin())
     }
 
+    /// Makes it the target's origin, in the memory that it has.
+    pub(crate) fn set(&mut self, target: &Target) {
+        (self.https, self.port) = (target.is_https(), target.port());
+        self.host.clear();
+        self.host.push_str(target.host_str());
+    }
+
     /// Whether the target lies within this origin. Unlike `==` it makes no copy of the host.
     pub(crate) fn contains(&self, target: &Target) -> bool {
         self.https == target.is_https()

@@ -53,9 +53,10 @@ impl Idle {
     /// Keeps a connection to the target's origin. Those that are too old go, and if there are
     /// still too many the oldest does.
     pub(super) fn put(&mut self, target: &Target, connection: Box<Connection>, now: Instant) {
-        let before = self.kept.len();
-        self.kept.retain(|(_, kept)| kept.idle(now) <= self.max_age);
-        self.changed |= self.kept.len() < before;
+        // They lie in the order of their last use.
+        let is_old = |kept: &Connection| kept.idle(now) > self.max_age;
+        let old = self.kept.iter().take_while(|(_, kept)| is_old(kept)).count();
+        self.changed |= self.kept.drain(..old).len() > 0;
         if self.max_count == 0 {
             return;
         }

@@ -25,6 +25,8 @@ pub(super) struct Lane {
     pub(super) holders: usize,
     /// How many jobs had been started when it was first looked at, since it last opened.
     pub(super) seen: Option<u64>,
+    /// How many had been when the oldest of its jobs came, where that is open.
+    pub(super) since: u64,
     /// Where it is listed, and with how many jobs that counts.
     pub(super) place: Place,
     pub(super) counted: usize,
@@ -44,6 +46,7 @@ impl Lane {
             in_flight: 0,
             holders: 0,
             seen: None,
+            since: 0,
             place: Place::Nowhere,
             counted: 0,
             resting: None,

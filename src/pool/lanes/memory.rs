@@ -21,10 +21,13 @@ impl<T> Lanes<T> {
         {
             return id;
         }
-        let origin = target.map(Target::origin);
-        let id = match self.by_origin.get(&origin) {
+        match (&mut self.asked, target) {
+            (Some(asked), Some(target)) => asked.set(target),
+            (asked, target) => *asked = target.map(Target::origin),
+        }
+        let id = match self.by_origin.get(&self.asked) {
             Some(id) => *id,
-            None => self.add_lane(origin),
+            None => self.add_lane(self.asked.clone()),
         };
         self.last = Some(id);
         id

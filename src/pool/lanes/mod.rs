@@ -58,6 +58,8 @@ pub(super) struct Lanes<T> {
     /// Places in `lanes` that are free.
     free: Vec<LaneId>,
     by_origin: HashMap<Option<Origin>, LaneId>,
+    /// The origin that was looked up there last: it is made anew for each, in the same memory.
+    asked: Option<Origin>,
     /// The lane asked for last: the next job is often for the same origin.
     last: Option<LaneId>,
     jobs: ByIndex<Waiting<T>>,
@@ -91,6 +93,7 @@ impl<T> Lanes<T> {
             lanes: Vec::new(),
             free: Vec::new(),
             by_origin: HashMap::new(),
+            asked: None,
             last: None,
             jobs: ByIndex::default(),
             delayed: BTreeSet::new(),
@@ -255,8 +258,7 @@ impl<T> Lanes<T> {
         for id in self.listing.open().take(window) {
             let Some(lane) = at(&mut self.lanes, id) else { continue };
             let seen = *lane.seen.get_or_insert(self.starts);
-            let came = lane.first().and_then(|index| self.jobs.get(&index)).map(|job| job.since);
-            let overtaken = self.starts.saturating_sub(seen.max(came.unwrap_or_default()));
+            let overtaken = self.starts.saturating_sub(seen.max(lane.since));
             if overtaken >= patience(window) {
                 return Some(id);
             }
@@ -336,8 +338,13 @@ impl<T> Lanes<T> {
                 GateState::Refused { .. } => Place::Refused(first),
             },
         };
-        if !matches!(place, Place::Open(_)) {
-            lane.seen = None;
+        if place != lane.place {
+            match place {
+                Place::Open(first) => {
+                    lane.since = self.jobs.get(&first).map(|job| job.since).unwrap_or_default();
+                }
+                _ => lane.seen = None,
+            }
         }
         let ready = lane.jobs.len();
         self.listing.put(id, lane, place, ready);
