@@ -54,7 +54,7 @@ impl<'a> Collect<'a> {
                 bytes.resize(length.saturating_add(start), 0);
                 (bytes, Some(lent))
             }
-            None => (vec![0; length.min(TRUSTED_BYTES).saturating_add(start)], None),
+            None => (zeroed(length.min(TRUSTED_BYTES).saturating_add(start)), None),
         };
         let (filled, allowed, aside) = (0, 0, 0);
         Ok(Self { bytes, start, filled, decoder, limit, allowance, allowed, aside, buffers, lent })
@@ -197,6 +197,18 @@ impl<'a> Collect<'a> {
     }
 }
 
+/// New memory. What is large may come zeroed from the system; what is small the allocator has at hand, but
+/// not for whoever asks for zeroed memory.
+#[expect(clippy::slow_vector_initialization, reason = "it is the faster one for a few bytes")]
+fn zeroed(length: usize) -> Vec<u8> {
+    if length > PAGE_BYTES {
+        return vec![0; length];
+    }
+    let mut bytes = Vec::with_capacity(length);
+    bytes.resize(length, 0);
+    bytes
+}
+
 #[cfg(all(test, feature = "gzip"))]
 impl Collect<'_> {
     /// The bytes that are held for the body.
@@ -288,6 +300,7 @@ const SMALL_ROOM_BYTES: usize = 64 << 10;
 /// a server sends by `sendfile` lies at the beginning of pages. So a large body begins a little later,
 /// and at the beginning of a line of the cache.
 const PAGES_BYTES: usize = 128 << 10;
+const PAGE_BYTES: usize = 4 << 10;
 const PAGES_START: usize = 48;
 /// The least room made for a body of unknown length.
 const SMALL_BYTES: usize = 16 << 10;
