@@ -7,15 +7,18 @@ from . import machine
 
 OURS = ["pool", "pool_taken", "session"]
 FLOORS = ["raw", "raw_tls"]
-PEERS = ["hyper", "reqwest", "ureq", "attohttpc", "minreq", "curl"]
+PEERS = ["hyper", "hyper_aws_lc", "reqwest", "ureq", "attohttpc", "minreq", "curl"]
 ALL = OURS + FLOORS + PEERS
 NO_KEEP_ALIVE = ["attohttpc", "minreq"]
+# Another one with other cryptography.
+ONLY_TLS = ["hyper_aws_lc"]
 
 # The binary, where it is not of the client's name, and the mode that it then has.
 VARIANTS = {"pool_taken": ("pool", "take")}
 
 # The feature that a binary is built with, where it is not of its name.
-FEATURES = {"raw": "", "raw_tls": "", "session": "pool", "minreq": "minreq-tls"}
+FEATURES = {"raw": "", "raw_tls": "", "session": "pool", "minreq": "minreq-tls",
+            "hyper_aws_lc": "hyper-aws-lc"}
 
 
 def program(client):

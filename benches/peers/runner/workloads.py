@@ -37,6 +37,8 @@ class Workload:
         self.left_out = dict(self.left_out)
         other_floor = "raw" if self.is_tls else "raw_tls"
         self.left_out[other_floor] = None
+        if not self.is_tls:
+            self.left_out |= dict.fromkeys(clients.ONLY_TLS)
         if self.name != "W4.mem":
             self.left_out["pool_taken"] = None
 

@@ -19,6 +19,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 
 pub mod bare;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 
 /// One URL, and what must come of it.
 #[derive(Debug)]
@@ -201,10 +203,9 @@ impl Load {
         if let Some(root) = self.root() {
             roots.add(root).expect("a root certificate");
         }
-        let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
-        rustls::ClientConfig::builder_with_provider(provider)
+        rustls::ClientConfig::builder_with_provider(provider().into())
             .with_safe_default_protocol_versions()
-            .expect("versions that ring knows")
+            .expect("versions that the provider knows")
             .with_root_certificates(roots)
             .with_no_client_auth()
     }
@@ -237,6 +238,16 @@ fn step(took: Duration) -> usize {
     let power = 63 - nanoseconds.leading_zeros() as usize;
     let within = (nanoseconds >> (power - 5)) as usize & 31;
     ((power - 10) * 32 + within).min(40 * 32 - 1)
+}
+
+#[cfg(not(feature = "hyper-aws-lc"))]
+fn provider() -> rustls::crypto::CryptoProvider {
+    rustls::crypto::ring::default_provider()
+}
+
+#[cfg(feature = "hyper-aws-lc")]
+fn provider() -> rustls::crypto::CryptoProvider {
+    rustls::crypto::aws_lc_rs::default_provider()
 }
 
 fn read_jobs(file: &str, origins: &mut Vec<String>) -> Vec<Job> {
