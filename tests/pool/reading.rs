@@ -230,7 +230,7 @@ fn a_reader_on_whom_the_next_jobs_depend_is_not_late_for_each() {
         }
     };
     // One alone is never let gather. The machine may be busy, but hardly in each round, and then for
-    // both. Two that are let gather take 200 us.
+    // both. Two that are let gather take 500 us.
     let (alone, both) = (with(1), with(2));
     let (alone, both) = within(LIMIT, move || {
         let rounds: Vec<_> = (0..20).map(|_| (alone(), both())).collect();
