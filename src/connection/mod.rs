@@ -292,8 +292,8 @@ impl Connection {
     }
 
     /// Ends the exchange. Whether the connection may be kept, by all that has been seen of it.
-    pub(crate) fn finish(&mut self, answer: &Answer) -> Verdict {
-        self.used = Some(Instant::now());
+    pub(crate) fn finish(&mut self, answer: &Answer, now: Instant) -> Verdict {
+        self.used = Some(now);
         self.buffer.shrink_if_large();
         answer.exchange.verdict(&self.buffer)
     }
