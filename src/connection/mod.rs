@@ -43,7 +43,6 @@ mod tls;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 pub(crate) use self::answer::{Answer, Failure, Outgoing};
 pub use self::cache::DnsCache;
@@ -84,8 +83,8 @@ pub(crate) struct Connection {
     passed_over: Vec<SocketAddr>,
     /// What it leads through: a part of its identity.
     proxy: Option<Proxy>,
-    /// When the last exchange ended; `None` before the first.
-    used: Option<Instant>,
+    /// An exchange over it has ended.
+    is_used: bool,
 }
 
 impl Connection {
@@ -149,7 +148,7 @@ impl Connection {
             peer,
             passed_over,
             proxy,
-            used: None,
+            is_used: false,
         }))
     }
 
@@ -177,11 +176,6 @@ impl Connection {
     #[cfg(feature = "tls-no-provider")]
     pub(crate) fn is_as(&self, tls: &TlsContext, target: &Target) -> bool {
         !target.is_https() || self.stream.is_identified() == tls.is_identified_to(target)
-    }
-
-    /// How long the connection has been idle.
-    pub(crate) fn idle(&self, now: Instant) -> Duration {
-        self.used.map_or(Duration::ZERO, |used| now.saturating_duration_since(used))
     }
 
     /// Whether the connection may serve another request: nothing came while it was idle, and the
@@ -292,8 +286,8 @@ impl Connection {
     }
 
     /// Ends the exchange. Whether the connection may be kept, by all that has been seen of it.
-    pub(crate) fn finish(&mut self, answer: &Answer, now: Instant) -> Verdict {
-        self.used = Some(now);
+    pub(crate) fn finish(&mut self, answer: &Answer) -> Verdict {
+        self.is_used = true;
         self.buffer.shrink_if_large();
         answer.exchange.verdict(&self.buffer)
     }

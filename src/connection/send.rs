@@ -29,7 +29,7 @@ impl Connection {
         timings: &mut Timings,
         answer: &mut Answer,
     ) -> Result<(), Failure> {
-        let reused = self.used.is_some();
+        let reused = self.is_used;
         timings.reused = reused;
         patience.interrupt.watch_socket(self.stream.pipe());
         let mut times = Times::new(timings);

@@ -105,7 +105,7 @@ impl Connection {
             passed_over: Vec::new(),
             proxy: None,
             piece: READ_BYTES_FIRST,
-            used: None,
+            is_used: false,
         };
         let body = Payload::Bytes(&[]);
         let request = Outgoing { kind: RequestKind::Connect, head: &bytes, wait: None, body };

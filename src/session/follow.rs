@@ -235,14 +235,13 @@ impl Session {
 
     /// Ends an exchange: the connection is kept if nothing speaks against it.
     fn settle(&mut self, mut connection: Box<Connection>, answer: &Answer, target: &Target) {
-        let now = Instant::now();
-        let verdict = connection.finish(answer, now);
+        let verdict = connection.finish(answer);
         debug!("{} from {target:?}, connection: {verdict:?}", answer.head.status);
         // From here on a cancel cannot reach the socket; one that came before has shut it.
         self.interrupt.watch_nothing();
         let keep = self.config.keep_alive && !self.interrupt.is_raised();
         if verdict == Verdict::Reuse && answer.sent_whole && keep {
-            self.idle.put(target, connection, now);
+            self.idle.put(target, connection, Instant::now());
         }
     }
 

@@ -15,13 +15,21 @@ use crate::message::{Origin, Target};
 #[derive(Debug)]
 pub(super) struct Idle {
     /// Least recently used first.
-    kept: Vec<(Option<Origin>, Box<Connection>)>,
+    kept: Vec<Kept>,
     /// The connection that is in use: where it leads to.
     lent: Option<Option<Origin>>,
     /// Whether it leads elsewhere, or not at all, than when that was asked last.
     changed: bool,
     max_count: usize,
     max_age: Duration,
+}
+
+#[derive(Debug)]
+struct Kept {
+    /// Where it leads to; to any, through a proxy that forwards requests.
+    origin: Option<Origin>,
+    used: Instant,
+    connection: Box<Connection>,
 }
 
 impl Idle {
@@ -38,24 +46,23 @@ impl Idle {
         now: Instant,
     ) -> Option<Box<Connection>> {
         let forwards = proxy.is_some_and(|proxy| proxy.forwards(target));
-        let place = self.kept.iter().position(|(origin, connection)| {
-            let leads_there = match origin {
+        let place = self.kept.iter().position(|kept| {
+            let leads_there = match &kept.origin {
                 Some(origin) => !forwards && origin.contains(target),
                 None => forwards,
             };
-            leads_there && connection.proxy() == proxy
+            leads_there && kept.connection.proxy() == proxy
         })?;
-        let (origin, mut connection) = self.kept.remove(place);
+        let Kept { origin, used, mut connection } = self.kept.remove(place);
         self.changed |= self.lent.replace(origin).is_some();
-        (connection.idle(now) <= self.max_age && connection.is_fit()).then_some(connection)
+        (!self.is_old(used, now) && connection.is_fit()).then_some(connection)
     }
 
-    /// Keeps a connection to the target's origin. Those that are too old go, and if there are
+    /// Keeps a connection to the target's origin, which was in use until now. Those that are too old go, and if there are
     /// still too many the oldest does.
     pub(super) fn put(&mut self, target: &Target, connection: Box<Connection>, now: Instant) {
         // They lie in the order of their last use.
-        let is_old = |kept: &Connection| kept.idle(now) > self.max_age;
-        let old = self.kept.iter().take_while(|(_, kept)| is_old(kept)).count();
+        let old = self.kept.iter().take_while(|kept| self.is_old(kept.used, now)).count();
         self.changed |= self.kept.drain(..old).len() > 0;
         if self.max_count == 0 {
             return;
@@ -76,7 +83,11 @@ impl Idle {
                 (!forwards).then(|| target.origin())
             }
         };
-        self.kept.push((origin, connection));
+        self.kept.push(Kept { origin, used: now, connection });
+    }
+
+    fn is_old(&self, used: Instant, now: Instant) -> bool {
+        now.saturating_duration_since(used) > self.max_age
     }
 
     /// Lets go of all of them.
@@ -90,7 +101,6 @@ impl Idle {
     pub(super) fn news(&mut self, must: bool) -> Option<Vec<Origin>> {
         // One that was not put back is gone.
         let changed = self.lent.take().is_some() | std::mem::take(&mut self.changed);
-        (changed || must)
-            .then(|| self.kept.iter().filter_map(|(origin, _)| origin.clone()).collect())
+        (changed || must).then(|| self.kept.iter().filter_map(|kept| kept.origin.clone()).collect())
     }
 }

@@ -1,6 +1,6 @@
 //! One origin: its jobs, its gate, and who holds connections to it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use super::place::Place;
@@ -16,8 +16,8 @@ pub(super) struct Lane {
     gate: Option<Box<Gate>>,
     /// What retries of this origin are counted against.
     pub(super) budget: RetryBudget,
-    /// Those that are due, by their place in the input.
-    pub(super) jobs: BTreeSet<u64>,
+    /// Those that are due, by their place in the input, and how many jobs had been started when they came.
+    pub(super) jobs: BTreeMap<u64, u64>,
     /// All that wait, also those that are not due.
     pub(super) pending: usize,
     in_flight: usize,
@@ -25,8 +25,6 @@ pub(super) struct Lane {
     pub(super) holders: usize,
     /// How many jobs had been started when it was first looked at, since it last opened.
     pub(super) seen: Option<u64>,
-    /// How many had been when the oldest of its jobs came, where that is open.
-    pub(super) since: u64,
     /// Where it is listed, and with how many jobs that counts.
     pub(super) place: Place,
     pub(super) counted: usize,
@@ -41,12 +39,11 @@ impl Lane {
             origin,
             gate: gate.map(Box::new),
             budget: RetryBudget::default(),
-            jobs: BTreeSet::new(),
+            jobs: BTreeMap::new(),
             pending: 0,
             in_flight: 0,
             holders: 0,
             seen: None,
-            since: 0,
             place: Place::Nowhere,
             counted: 0,
             resting: None,
@@ -56,7 +53,7 @@ impl Lane {
 
     /// The oldest job that is due.
     pub(super) fn first(&self) -> Option<u64> {
-        self.jobs.first().copied()
+        self.jobs.first_key_value().map(|(index, _)| *index)
     }
 
     pub(super) fn state(&mut self, now: Instant) -> GateState {

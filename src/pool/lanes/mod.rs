@@ -83,8 +83,6 @@ struct Waiting<T> {
     lane: LaneId,
     due: Option<Instant>,
     expiry: Option<Instant>,
-    /// How many jobs had been started when it came.
-    since: u64,
 }
 
 impl<T> Lanes<T> {
@@ -139,7 +137,7 @@ impl<T> Lanes<T> {
         if let Some(expiry) = expiry {
             self.expiries.insert((expiry, index));
         }
-        self.jobs.insert(index, Waiting { item, lane, due, expiry, since: self.starts });
+        self.jobs.insert(index, Waiting { item, lane, due, expiry });
         self.wake(lane);
         if let Some(lane) = at(&mut self.lanes, lane) {
             lane.pending = lane.pending.saturating_add(1);
@@ -258,7 +256,8 @@ impl<T> Lanes<T> {
         for id in self.listing.open().take(window) {
             let Some(lane) = at(&mut self.lanes, id) else { continue };
             let seen = *lane.seen.get_or_insert(self.starts);
-            let overtaken = self.starts.saturating_sub(seen.max(lane.since));
+            let came = lane.jobs.first_key_value().map(|(_, since)| *since);
+            let overtaken = self.starts.saturating_sub(seen.max(came.unwrap_or_default()));
             if overtaken >= patience(window) {
                 return Some(id);
             }
@@ -296,9 +295,8 @@ impl<T> Lanes<T> {
     pub(super) fn advance(&mut self, now: Instant) {
         while let Some(&(due, index)) = self.delayed.first().filter(|(due, _)| *due <= now) {
             self.delayed.remove(&(due, index));
-            let starts = self.starts;
             let Some(waiting) = self.jobs.get_mut(&index) else { continue };
-            (waiting.due, waiting.since) = (None, starts);
+            waiting.due = None;
             let lane = waiting.lane;
             self.enter(lane, index, now);
         }
@@ -317,11 +315,8 @@ impl<T> Lanes<T> {
             // A retry goes before younger jobs of its lane: what they have waited counts for it too,
             // or each retry would make them wait as long again.
             let behind = index.checked_add(1).and_then(|next| lane.jobs.range(next..).next());
-            let since = behind.and_then(|index| self.jobs.get(index)).map(|job| job.since);
-            if let (Some(since), Some(job)) = (since, self.jobs.get_mut(&index)) {
-                job.since = job.since.min(since);
-            }
-            lane.jobs.insert(index);
+            let since = behind.map_or(self.starts, |(_, since)| self.starts.min(*since));
+            lane.jobs.insert(index, since);
         }
         self.list(id, now);
     }
@@ -338,13 +333,8 @@ impl<T> Lanes<T> {
                 GateState::Refused { .. } => Place::Refused(first),
             },
         };
-        if place != lane.place {
-            match place {
-                Place::Open(first) => {
-                    lane.since = self.jobs.get(&first).map(|job| job.since).unwrap_or_default();
-                }
-                _ => lane.seen = None,
-            }
+        if !matches!(place, Place::Open(_)) {
+            lane.seen = None;
         }
         let ready = lane.jobs.len();
         self.listing.put(id, lane, place, ready);
