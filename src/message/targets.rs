@@ -29,6 +29,9 @@ impl Targets {
     }
 
     fn remember(&mut self, target: &Target) {
+        if target.authority().len() > LONGEST {
+            return;
+        }
         let is_known = |set: &[Option<(u32, Box<Target>)>]| {
             set.iter().flatten().any(|(_, root)| root.same_origin(target))
         };
@@ -74,6 +77,9 @@ impl Targets {
 /// Room for 256 origins.
 const SETS: usize = 64;
 const WAYS: usize = 4;
+/// A name has 253 characters at most and a dot behind it, and a port five and a colon. What is longer leads
+/// nowhere, and many of them would take much memory.
+const LONGEST: usize = 260;
 /// FNV-1a: short texts, that differ in a few bytes.
 const OFFSET: u32 = 0x811c_9dc5;
 const PRIME: u32 = 0x0100_0193;
@@ -195,5 +201,28 @@ mod tests {
         }
         targets.parse("http://i/").unwrap();
         assert_eq!(targets.roots.len(), SETS * WAYS);
+    }
+
+    #[test]
+    fn an_origin_that_takes_much_room_is_not_kept() {
+        let long = format!("http://{}", "a".repeat(1 << 20));
+        let mut targets = Targets::default();
+        for url in
+            [format!("{long}/"), "http://h/".into(), format!("{long}b/"), format!("{long}c:81/")]
+        {
+            assert!(targets.parse(&url) == Target::parse(&url));
+        }
+        let kept = targets.roots.iter().flatten().map(|(_, root)| root.as_str().len());
+        assert_eq!(kept.collect::<Vec<_>>(), ["http://h/".len()]);
+    }
+
+    #[test]
+    fn an_origin_with_the_longest_name_there_is_is_kept() {
+        // Of 253 characters, in labels of 63.
+        let name = [63, 63, 63, 61].map(|length| "a".repeat(length)).join(".");
+        let url = format!("https://{name}:65535/");
+        let mut targets = Targets::default();
+        targets.parse(&url).unwrap();
+        assert_eq!(targets.roots.iter().flatten().count(), 1);
     }
 }
