@@ -204,11 +204,6 @@ impl Ledger {
         self.waiting == 0 && is_waited_for && !lendable.never_waits
     }
 
-    /// Whether the source is here, and may keep who asks it.
-    pub(super) fn may_wait_for_source(&self) -> bool {
-        matches!(&self.source, SourceState::Here(lendable) if !lendable.never_waits)
-    }
-
     /// Counts one worker more, if there is nobody free but the one that asks.
     pub(super) fn count_another_for_what_is_here(&mut self) -> bool {
         self.count_if_free_are_at_most(1)
@@ -300,20 +295,26 @@ impl Ledger {
         wanted.min(self.room_ahead())
     }
 
-    /// Whether one more of the workers that wait is to be told that there is something to do. It then
-    /// counts as called.
+    /// Whether one more of those that wait is to be told of something to do. It then counts as called.
     #[must_use]
     pub(super) fn calls_another(&mut self) -> bool {
-        if self.waiting <= self.called {
-            return false;
-        }
-        let calls = self.lanes.ready().min(self.room()) > self.called
-            || (self.called == 0
-                && ((matches!(self.source, SourceState::Here(_)) && self.room_ahead() > 0)
-                    || self
-                        .lanes
-                        .next_time()
-                        .is_some_and(|at| self.alarm.is_none_or(|alarm| at < alarm))));
+        self.calls_one(matches!(self.source, SourceState::Here(_)))
+    }
+
+    /// The same before asking a source that may wait: of what is here, or has its time meanwhile.
+    #[must_use]
+    pub(super) fn calls_another_before_asking(&mut self) -> bool {
+        matches!(&self.source, SourceState::Here(lendable) if !lendable.never_waits)
+            && self.calls_one(false)
+    }
+
+    fn calls_one(&mut self, may_ask: bool) -> bool {
+        let is_early = |at| self.alarm.is_none_or(|alarm| at < alarm);
+        let calls = self.waiting > self.called
+            && (self.lanes.ready().min(self.room()) > self.called
+                || (self.called == 0
+                    && ((may_ask && self.room_ahead() > 0)
+                        || self.lanes.next_time().is_some_and(is_early))));
         self.called = self.called.saturating_add(usize::from(calls));
         calls
     }

@@ -101,3 +101,32 @@ fn a_reader_is_awaited_by_whoever_has_nothing_to_do() {
         assert!(!ledger.budget.take(0, 1, true));
     }));
 }
+
+#[test]
+fn who_asks_a_source_that_may_wait_calls_another_for_what_is_here_and_not_for_the_source() {
+    let now = Instant::now();
+    let later = Some(now + Duration::from_secs(1));
+    let may_wait = || SourceState::new(source(std::iter::from_fn(|| None::<Request>)));
+    let list = || SourceState::new(source(vec![Request::get("http://h/")]));
+    for (name, source, due, called, expected) in [
+        ("nothing", may_wait(), None, 0, false),
+        ("a job", may_wait(), Some(None), 0, true),
+        ("a job, and one is called", may_wait(), Some(None), 1, false),
+        ("a job that is due later", may_wait(), Some(later), 0, true),
+        ("a list", list(), Some(None), 0, false),
+    ] {
+        let mut ledger = ledger(8);
+        (ledger.source, ledger.waiting, ledger.called) = (source, 2, called);
+        if let Some(due) = due {
+            let job = Job::new(0, Request::get("http://h/"), now);
+            let lane = ledger.lanes.lane_for(None);
+            let parked = Parked { job: Box::new(job), place: Place::Queued, watch: None };
+            ledger.lanes.put(lane, 0, Times { due, expiry: None }, parked, now);
+        }
+        assert_eq!(ledger.calls_another_before_asking(), expected, "{name}");
+        assert_eq!(ledger.called, called + usize::from(expected), "{name}");
+        // Whoever goes to do something else calls one that can ask.
+        ledger.called = 0;
+        assert!(ledger.calls_another(), "{name}");
+    }
+}

@@ -186,9 +186,9 @@ impl Schedule {
                 (has_seen_all, now) = (false, Instant::now());
                 continue;
             }
-            // The source may keep this worker for ever: what is here, or has its time meanwhile, is for
-            // another. That one may get this one's core, and should find the source here then.
-            if state.may_wait_for_source() && state.calls_another() {
+            // The source may keep this worker for ever. Who is woken may get this one's core, and should
+            // find the source here then.
+            if state.calls_another_before_asking() {
                 drop(state);
                 self.work.notify_one();
                 (state, now) = (self.lock(), Instant::now());
@@ -427,3 +427,7 @@ impl Drop for Schedule {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "schedule_tests.rs"]
+mod tests;
