@@ -379,6 +379,15 @@ fn a_connection_that_was_idle_for_too_long_is_not_used_again() {
 }
 
 #[test]
+fn a_connection_that_was_idle_for_too_long_is_closed_when_another_one_is_kept() {
+    let (old, new) = (Script::site(|_| ok("x")), Script::site(|_| ok("x")));
+    let mut session = session(|config| config.idle_timeout = Duration::ZERO);
+    session.request(old.url("/")).unwrap();
+    session.request(new.url("/")).unwrap();
+    old.wait_for_end_of(0);
+}
+
+#[test]
 fn the_connection_that_was_idle_longest_makes_room() {
     let servers = [0, 1, 2].map(|_| Script::site(|_| ok("x")));
     let mut session = session(|config| config.max_idle_connections = 2);
