@@ -136,7 +136,10 @@ impl SourceState {
 
 #[cfg(test)]
 mod tests {
+    use std::iter;
+
     use super::*;
+    use crate::pool::intake;
 
     /// Answers at once, and says whether it may be asked ahead.
     struct Prompt(bool);
@@ -175,5 +178,16 @@ mod tests {
         };
         assert!(was_quick(true));
         assert!(!was_quick(false));
+    }
+
+    #[test]
+    fn a_list_is_trusted_before_it_was_asked_and_an_iterator_is_not() {
+        let is_trusted = |source| {
+            let SourceState::Here(lendable) = SourceState::new(source) else { return None };
+            Some((lendable.trust.is_earned(), lendable.trust.is_any()))
+        };
+        let (list, iterator) = (vec![Request::get("http://h/")], iter::from_fn(|| None::<Request>));
+        assert_eq!(is_trusted(intake::source(list)), Some((true, true)));
+        assert_eq!(is_trusted(intake::source(iterator)), Some((false, false)));
     }
 }
