@@ -76,9 +76,9 @@ impl PoolBuilder {
     ///
     /// What is looked at is taken from a list or a channel as it is there; it is not begun, and
     /// [`Pool::close`] hands it back. An iterator may wait, and is asked ahead where it has given jobs
-    /// within 50 µs for a while, 16 of them in a row and later on 16 for each that took longer, or another
-    /// worker is free for what is in hand. Should it wait after that, it keeps one worker, and what is in
-    /// hand is for the others.
+    /// within 50 µs for a while, 16 of them in a row and later on 16 for each that took longer (one that
+    /// took 100 ms begins anew), or another worker is free for what is in hand. Should it wait after that,
+    /// it keeps one worker, and what is in hand is for the others.
     ///
     /// [`Pool::close`]: crate::Pool::close
     pub const fn look_ahead(mut self, jobs: usize) -> Self {
