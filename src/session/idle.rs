@@ -58,8 +58,8 @@ impl Idle {
         (!self.is_old(used, now) && connection.is_fit()).then_some(connection)
     }
 
-    /// Keeps a connection to the target's origin, which was in use until now. Those that are too old go, and if there are
-    /// still too many the oldest does.
+    /// Keeps a connection to the target's origin, which was in use until now. Those that are too old go,
+    /// and if there are still too many the oldest does.
     pub(super) fn put(&mut self, target: &Target, connection: Box<Connection>, now: Instant) {
         // They lie in the order of their last use.
         let old = self.kept.iter().take_while(|kept| self.is_old(kept.used, now)).count();
