@@ -201,7 +201,7 @@ impl<'a> Collect<'a> {
 /// not for whoever asks for zeroed memory.
 #[expect(clippy::slow_vector_initialization, reason = "it is the faster one for a few bytes")]
 fn zeroed(length: usize) -> Vec<u8> {
-    if length > PAGE_BYTES {
+    if length > SMALL_PIECE_BYTES {
         return vec![0; length];
     }
     let mut bytes = Vec::with_capacity(length);
@@ -300,8 +300,9 @@ const SMALL_ROOM_BYTES: usize = 64 << 10;
 /// a server sends by `sendfile` lies at the beginning of pages. So a large body begins a little later,
 /// and at the beginning of a line of the cache.
 const PAGES_BYTES: usize = 128 << 10;
-const PAGE_BYTES: usize = 4 << 10;
 const PAGES_START: usize = 48;
+/// What an allocator has at hand: up to here nothing is won by asking for memory that is zeroed.
+const SMALL_PIECE_BYTES: usize = 4 << 10;
 /// The least room made for a body of unknown length.
 const SMALL_BYTES: usize = 16 << 10;
 /// The most room made for one read of such a body: it is written to, and so really taken. And the most
