@@ -215,7 +215,7 @@ impl PoolBuilder {
     /// one for each thread are begun and not read, and the pool looks ahead no farther than that. What
     /// waits to be tried again, and what a rate or a limit holds back, is not counted:
     /// [`waiting_capacity`](Self::waiting_capacity) is for that. Default: two for each thread, but at
-    /// least 32 and at most 1,024. Where the order is kept, the window is what counts.
+    /// least 128 and at most 1,024. Where the order is kept, the window is what counts.
     pub const fn outcome_capacity(mut self, outcomes: usize) -> Self {
         self.capacity = Some(outcomes);
         self
@@ -431,9 +431,10 @@ impl fmt::Debug for PoolBuilder {
     }
 }
 
-/// Enough that a reader who is woken late does not stop the workers. More would be memory: in the
-/// long run each worker comes to hold most of the outcomes that wait, in its part of the heap.
-const MIN_CAPACITY: usize = 32;
+/// Enough that a reader who is woken late does not stop the workers: where there are more threads than
+/// cores it may have to wait until each of them has had its turn, and they end many jobs meanwhile.
+/// Whoever then finds no room sleeps, and has to be woken, which takes as long as a small request.
+const MIN_CAPACITY: usize = 128;
 const MAX_CAPACITY: usize = 1024;
 /// Four times the largest body that a session takes by default.
 const BODY_BUDGET: u64 = 256 << 20;

@@ -178,6 +178,24 @@ fn one_outcome_at_a_time_is_enough() {
 }
 
 #[test]
+fn while_nobody_reads_jobs_go_on_until_128_outcomes_or_two_for_each_thread_wait() {
+    for (threads, waiting) in [(1, 128), (2, 128), (80, 160)] {
+        let jobs = (0..JOBS).map(|n| format!("no URL {n}"));
+        let pool = Pool::builder().num_threads(threads).job_queue(jobs).build().unwrap();
+        // Each worker may have one more in its hands.
+        let room = waiting + threads as u64;
+        let began = Instant::now();
+        while pool.stats().buffered < room {
+            assert!(began.elapsed() < LIMIT, "{threads} threads: {:?}", pool.stats());
+            thread::yield_now();
+        }
+        let stats = pool.stats();
+        assert_eq!((stats.buffered, stats.in_flight), (room, 0), "{threads} threads");
+        assert_eq!(within(LIMIT, move || pool.exceptions().count()), JOBS);
+    }
+}
+
+#[test]
 fn no_room_for_outcomes_is_refused_or_works_but_never_hangs() {
     let jobs = (0..20).map(|n| format!("no URL {n}"));
     // A queue of no places hands over from thread to thread; a pool may also not want that.
