@@ -11,7 +11,7 @@ use crate::pool::polite::Gate;
 impl<T> Lanes<T> {
     /// The lane of an origin; a new one, if it has none.
     pub(in crate::pool) fn lane_for(&mut self, target: Option<&Target>) -> LaneId {
-        if let Some(id) = self.last
+        if let Some(id) = self.recent.guess(target)
             && let Some(Some(lane)) = self.lanes.get(id.0)
             && match (&lane.origin, target) {
                 (Some(origin), Some(target)) => origin.contains(target),
@@ -29,7 +29,7 @@ impl<T> Lanes<T> {
             Some(id) => *id,
             None => self.add_lane(self.asked.clone()),
         };
-        self.last = Some(id);
+        self.recent.note(target, id);
         id
     }
 
@@ -83,9 +83,6 @@ impl<T> Lanes<T> {
         let forgotten = self.lanes.get_mut(id.0).and_then(Option::take);
         if let Some(lane) = forgotten {
             self.by_origin.remove(&lane.origin);
-        }
-        if self.last == Some(id) {
-            self.last = None;
         }
         self.free.push(id);
     }

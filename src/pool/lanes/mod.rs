@@ -32,6 +32,7 @@ mod place;
 mod oracle_tests;
 #[cfg(test)]
 mod random_tests;
+mod recent;
 #[cfg(test)]
 mod table_tests;
 #[cfg(test)]
@@ -48,6 +49,7 @@ use self::lane::Lane;
 use self::listing::Listing;
 pub(super) use self::place::LaneId;
 use self::place::Place;
+use self::recent::Recent;
 pub(super) use self::ticket::{Go, Held, Next, Ticket, Times};
 use super::polite::{GateState, Hosts, Sign};
 use crate::message::{Origin, Ration};
@@ -60,8 +62,7 @@ pub(super) struct Lanes<T> {
     by_origin: HashMap<Option<Origin>, LaneId>,
     /// The origin that was looked up there last: it is made anew for each, in the same memory.
     asked: Option<Origin>,
-    /// The lane asked for last: the next job is often for the same origin.
-    last: Option<LaneId>,
+    recent: Recent,
     jobs: ByIndex<Waiting<T>>,
     /// Jobs that are not due yet.
     delayed: BTreeSet<(Instant, u64)>,
@@ -92,7 +93,7 @@ impl<T> Lanes<T> {
             free: Vec::new(),
             by_origin: HashMap::new(),
             asked: None,
-            last: None,
+            recent: Recent::default(),
             jobs: ByIndex::default(),
             delayed: BTreeSet::new(),
             expiries: BTreeSet::new(),
