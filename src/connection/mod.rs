@@ -191,14 +191,15 @@ impl Connection {
     /// Receives the body of an answer into a sink, to its end.
     pub(crate) fn receive(
         &mut self,
-        exchange: &mut Exchange,
+        answer: &mut Answer,
         sink: &mut dyn Sink,
         patience: &Patience<'_>,
         timings: &mut Timings,
     ) -> Result<(), Error> {
-        let mut times = Times::new(timings);
-        let received = self.pump(exchange, sink, patience);
+        let mut times = Times::since(answer.at, timings);
+        let received = self.pump(&mut answer.exchange, sink, patience);
         times.lap(|timings| &mut timings.receiving);
+        answer.at = times.last();
         received.map_err(|error| error.during(Phase::Receiving))
     }
 

@@ -32,7 +32,7 @@ impl Connection {
         let reused = self.is_used;
         timings.reused = reused;
         patience.interrupt.watch_socket(self.stream.pipe());
-        let mut times = Times::new(timings);
+        let mut times = Times::since(request.since, timings);
         patience.flow.begin();
         answer.exchange = Exchange::new(request.kind, limits);
         let exchange = &mut answer.exchange;
@@ -41,6 +41,7 @@ impl Connection {
         }
         let written = self.write(request, exchange, patience, &mut times);
         times.lap(|timings| &mut timings.sending);
+        answer.at = times.last();
         let failed = match written {
             Ok(Written::Whole) => None,
             Ok(Written::Answered(head)) => {
@@ -53,6 +54,7 @@ impl Connection {
         patience.flow.sent();
         let head = self.read_head(exchange, patience);
         times.lap(|timings| &mut timings.waiting);
+        answer.at = times.last();
         let error = match (head, failed) {
             (Ok(head), failed) => {
                 (answer.head, answer.sent_whole) = (head, failed.is_none());

@@ -108,9 +108,10 @@ impl Connection {
             is_used: false,
         };
         let body = Payload::Bytes(&[]);
-        let request = Outgoing { kind: RequestKind::Connect, head: &bytes, wait: None, body };
         let started = Instant::now();
-        let mut answer = Answer::awaited(way.route.limits);
+        let kind = RequestKind::Connect;
+        let request = Outgoing { kind, head: &bytes, wait: None, body, since: started };
+        let mut answer = Answer::awaited(way.route.limits, started);
         connection
             .send(request, way.route.limits, &patience, &mut timings, &mut answer)
             .map_err(|failure| failure.error.at_proxy(proxy))?;
@@ -157,7 +158,7 @@ impl Connection {
         let mut excerpt = Excerpt { bytes: Vec::new(), most };
         let limit = Deadline::after(Instant::now(), Some(EXCERPT_TIME), Clock::Connect);
         // That it is cut off is no other error than that it was sent.
-        let _ = self.receive(&mut answer.exchange, &mut excerpt, &patience.but(limit), timings);
+        let _ = self.receive(answer, &mut excerpt, &patience.but(limit), timings);
         excerpt.bytes
     }
 }

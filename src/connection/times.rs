@@ -12,7 +12,17 @@ pub(super) struct Times<'a> {
 
 impl<'a> Times<'a> {
     pub(super) fn new(timings: &'a mut Timings) -> Self {
-        Self { timings, last: Instant::now() }
+        Self::since(Instant::now(), timings)
+    }
+
+    /// One that has been running since then.
+    pub(super) const fn since(last: Instant, timings: &'a mut Timings) -> Self {
+        Self { timings, last }
+    }
+
+    /// When it was looked at last.
+    pub(super) const fn last(&self) -> Instant {
+        self.last
     }
 
     /// What has been counted, and since when the time is that has not.

@@ -135,7 +135,8 @@ impl Crew {
                 ticket.is_some_and(|ticket| self.schedule.may_retry(ticket, ration))
             };
             let waits = Waits::Parked(&may_retry);
-            worker.serve(claim, self.schedule.rules.deadline, Some(&share), waits);
+            let batch = self.schedule.rules.deadline;
+            worker.serve(claim, taken.at, batch, Some(&share), waits);
         }
     }
 

@@ -8,7 +8,7 @@ use super::job_queue::Delivery;
 use super::lanes::Ticket;
 use crate::connection::Deadline;
 use crate::error::{Attempt, Error};
-use crate::message::{Request, Target};
+use crate::message::{Request, Target, Watch};
 
 /// A request that was taken off the queue, with its place in the input.
 #[derive(Debug)]
@@ -36,6 +36,16 @@ pub(super) struct Job {
     pub(super) ticket: Option<Ticket>,
     /// Of an engine: what it is to be told.
     pub(super) delivery: Option<Delivery>,
+}
+
+/// A job that a worker is to run, and whether one more worker should be started beside that one.
+pub(super) struct Taken {
+    pub(super) job: Box<Job>,
+    /// When it was taken out for the worker.
+    pub(super) at: Instant,
+    pub(super) start_another: bool,
+    /// To be dropped where no lock is held.
+    pub(super) watch: Option<Watch>,
 }
 
 impl Job {

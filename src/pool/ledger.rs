@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::budget::Budget;
 use super::fetch::{Fetched, SourceState};
-use super::job::Job;
+use super::job::Taken;
 use super::lanes::{Go, Held, Lanes, Next, Times};
 use super::outbox::Outbox;
 use super::outcome::Outcome;
@@ -79,14 +79,6 @@ pub(super) struct Ledger {
 
 /// What a job leaves that was not begun: it is dropped where no lock is held.
 pub(super) type LetGo = (Option<Watch>, Option<Fetched>);
-
-/// A job, and whether one more worker should be started beside the one that runs it.
-pub(super) struct Taken {
-    pub(super) job: Box<Job>,
-    pub(super) start_another: bool,
-    /// To be dropped where no lock is held.
-    pub(super) watch: Option<Watch>,
-}
 
 impl Ledger {
     pub(super) fn new(
@@ -171,7 +163,7 @@ impl Ledger {
             }
         }
         let start_another = self.stop.is_none() && self.has_more() && self.count_another();
-        Some(Taken { job, start_another, watch })
+        Some(Taken { job, at: now, start_another, watch })
     }
 
     /// Whether there is, or may be, another job.

@@ -5,6 +5,7 @@ use crate::error::ErrorKind;
 use crate::message::{Clock, Request};
 use crate::pool::fetch::ask;
 use crate::pool::intake::source;
+use crate::pool::job::Job;
 use crate::pool::polite::Hosts;
 
 fn rules(room: usize) -> Rules {

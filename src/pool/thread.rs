@@ -103,8 +103,9 @@ fn run(jobs: &Mutex<Receiver<Request>>, desk: &Queues, setup: &Setup) {
         // ignored: `recv` takes a whole job or none.
         let job = jobs.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(request) = job else { return };
-        let job = Box::new(Job::new(index, request, Instant::now()));
-        worker.serve(Claim::new(job, &seat, desk), Deadline::never(), None, Waits::Here);
+        let now = Instant::now();
+        let job = Box::new(Job::new(index, request, now));
+        worker.serve(Claim::new(job, &seat, desk), now, Deadline::never(), None, Waits::Here);
     }
 }
 

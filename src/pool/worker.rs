@@ -66,13 +66,14 @@ impl<'a> Worker<'a> {
     pub(super) fn serve(
         &mut self,
         claim: Claim<'_>,
+        now: Instant,
         batch: Deadline,
         allowance: Option<&dyn Allowance>,
         waits: Waits<'_>,
     ) {
         // Looked at where it lies. What is done before the request and after it has functions of its
         // own that are not inlined: of the stack under a wait each page stays with its thread.
-        let mut taken = self.begin(&claim);
+        let mut taken = self.begin(&claim, now);
         let Some(order) = &mut taken else { return };
         let fault = order.fault.take();
         let order = &*order;
@@ -89,8 +90,7 @@ impl<'a> Worker<'a> {
 
     /// The job begins; `None` if it was taken away.
     #[inline(never)]
-    fn begin(&self, claim: &Claim<'_>) -> Option<Order> {
-        let now = Instant::now();
+    fn begin(&self, claim: &Claim<'_>, now: Instant) -> Option<Order> {
         claim.with_job(|job| {
             if let (Some(delivery), Ok(_)) = (&mut job.delivery, &self.session) {
                 delivery.begin();

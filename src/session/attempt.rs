@@ -104,10 +104,11 @@ impl Session {
         trail: &mut Trail,
         answer: &mut Answer,
     ) -> Result<Box<Connection>, Error> {
-        if let Some(mut connection) = self.kept(letter.proxy, step) {
+        let now = Instant::now();
+        if let Some(mut connection) = self.kept(letter.proxy, step, now) {
             self.traffic.reused = self.traffic.reused.saturating_add(1);
             trail.goes_over(&connection, true);
-            match letter.send(&mut connection, &self.config.limits, course, trail, answer) {
+            match letter.send(&mut connection, now, &self.config.limits, course, trail, answer) {
                 Ok(()) if answer.head.status == 408 && letter.goes_again(step) => {
                     timed_out(step, trail);
                 }
@@ -123,15 +124,21 @@ impl Session {
         trail.begin();
         let mut connection = self.open(course, step, letter.proxy, trail)?;
         trail.goes_over(&connection, false);
-        match letter.send(&mut connection, &self.config.limits, course, trail, answer) {
+        let now = Instant::now();
+        match letter.send(&mut connection, now, &self.config.limits, course, trail, answer) {
             Ok(()) => Ok(connection),
             Err(failure) => Err(failure.error),
         }
     }
 
     /// The kept connection for this step, if there is a good one.
-    fn kept(&mut self, proxy: Option<&Proxy>, step: &Step) -> Option<Box<Connection>> {
-        let kept = self.idle.take(&step.target, proxy, Instant::now());
+    fn kept(
+        &mut self,
+        proxy: Option<&Proxy>,
+        step: &Step,
+        now: Instant,
+    ) -> Option<Box<Connection>> {
+        let kept = self.idle.take(&step.target, proxy, now);
         #[cfg(feature = "tls-no-provider")]
         let kept = {
             self.tls.head_for(&step.target, step.with_credentials);
@@ -184,6 +191,7 @@ impl Letter<'_, '_> {
     fn send(
         &mut self,
         connection: &mut Connection,
+        since: Instant,
         limits: &Limits,
         course: &Course<'_>,
         trail: &mut Trail,
@@ -193,7 +201,7 @@ impl Letter<'_, '_> {
         // One write, and so one packet, for both.
         self.head.extend_from_slice(inline.unwrap_or_default());
         let body = if inline.is_some() { Payload::Bytes(&[]) } else { self.upload.payload() };
-        let outgoing = Outgoing { kind: self.kind, head: self.head, wait: self.wait, body };
+        let outgoing = Outgoing { kind: self.kind, head: self.head, wait: self.wait, body, since };
         connection.send(outgoing, limits, &course.patience, &mut trail.timings, answer)
     }
 

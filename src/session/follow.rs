@@ -41,9 +41,9 @@ impl Session {
             watched: Watched::new(observer.as_deref(), observed),
         };
         let mut step = Step::first(request.method().clone(), target);
-        let mut answer = Answer::awaited(&self.config.limits);
+        let mut started = Instant::now();
+        let mut answer = Answer::awaited(&self.config.limits, started);
         loop {
-            let started = Instant::now();
             let connection = match self.hop(&course, &step, trail, &mut answer) {
                 Ok(connection) => connection,
                 Err(error) if trail.history.is_empty() => {
@@ -51,12 +51,13 @@ impl Session {
                 }
                 Err(error) => return Err(error.after_sending().at(step.target.as_str())),
             };
-            let elapsed = started.elapsed();
+            let elapsed = answer.at.saturating_duration_since(started);
             let left = self.go_on(connection, &mut answer, &mut step, &course, trail)?;
             if let Some(connection) = left {
                 let last = (connection, &mut answer);
                 return self.conclude(last, elapsed, step, call, &course, trail);
             }
+            started = Instant::now();
         }
     }
 
@@ -225,9 +226,7 @@ impl Session {
         let read = answer.exchange.is_persistent()
             && answer.sent_whole
             && Discard::is_worth_it(answer.exchange.body_length())
-            && connection
-                .receive(&mut answer.exchange, &mut Discard::new(), &patience, timings)
-                .is_ok();
+            && connection.receive(answer, &mut Discard::new(), &patience, timings).is_ok();
         if read {
             self.settle(connection, answer, target);
         }
@@ -241,7 +240,7 @@ impl Session {
         self.interrupt.watch_nothing();
         let keep = self.config.keep_alive && !self.interrupt.is_raised();
         if verdict == Verdict::Reuse && answer.sent_whole && keep {
-            self.idle.put(target, connection, Instant::now());
+            self.idle.put(target, connection, answer.at);
         }
     }
 

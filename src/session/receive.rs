@@ -72,9 +72,8 @@ impl Session {
         let buffers = self.config.buffers.as_ref().filter(|_| !answer.exchange.is_done());
         let limits = &self.config.limits;
         let mut sink = Collect::new(decoder, length, limits, allowance, buffers)?;
-        let result = connection
-            .receive(&mut answer.exchange, &mut sink, patience, timings)
-            .and_then(|()| sink.end());
+        let result =
+            connection.receive(answer, &mut sink, patience, timings).and_then(|()| sink.end());
         taken.bytes = sink.collected();
         taken.received.len = u64::try_from(taken.bytes.len()).unwrap_or(u64::MAX);
         result
@@ -91,7 +90,7 @@ impl Session {
     ) -> Result<(), Error> {
         let mut buffer = std::mem::take(&mut self.piece);
         let result = self.through(outlet, &mut buffer, answer).and_then(|mut sink| {
-            let received = connection.receive(&mut answer.exchange, &mut sink, patience, timings);
+            let received = connection.receive(answer, &mut sink, patience, timings);
             taken.received.len = sink.made();
             taken.received.handed_over = sink.outlet().was_handed_over();
             taken.received.resumed_from = sink.outlet().resumed_from();

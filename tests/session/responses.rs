@@ -2,9 +2,10 @@
 
 use super::*;
 use crate::support::script::{Gate, redirect, reply};
-use fetchpool::Fault;
 #[cfg(feature = "json")]
 use fetchpool::Phase;
+use fetchpool::{Fault, Headers, Observed, Observer};
+use std::sync::Arc;
 
 #[test]
 fn the_status_and_the_reason_are_the_servers() {
@@ -208,6 +209,28 @@ fn the_time_until_the_head_and_of_each_phase_is_told() {
     let timings = second.timings();
     assert_eq!((timings.dns, timings.connect, timings.tls), Default::default());
     assert!(timings.reused);
+}
+
+#[test]
+fn what_an_observer_takes_behind_the_head_counts_as_receiving_and_not_as_elapsed() {
+    struct Thinks;
+    const LONG: Duration = Duration::from_millis(30);
+    impl Observer for Thinks {
+        fn head(&self, _: &Observed<'_>, _: u16, _: &Headers) {
+            thread::sleep(LONG);
+        }
+    }
+    let server = Script::new().reply(OK).reply(OK).serve();
+    let mut session = session(|config| config.observer = Some(Arc::new(Thinks)));
+    for reused in [false, true] {
+        let started = Instant::now();
+        let response = session.request(server.url("/")).unwrap();
+        let wall = started.elapsed();
+        let timings = response.timings();
+        assert_eq!(timings.reused, reused);
+        assert!(timings.receiving >= LONG && timings.total() <= wall, "{timings:?} of {wall:?}");
+        assert!(response.elapsed() + LONG <= wall, "{:?} of {wall:?}", response.elapsed());
+    }
 }
 
 #[test]
