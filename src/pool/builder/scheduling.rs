@@ -66,7 +66,7 @@ impl PoolBuilder {
     }
 
     /// How many jobs that could start the pool looks at to find one for a worker, and at half as many
-    /// more that it has in hand. Default: 64. With 1 jobs are taken in their order, and one by one.
+    /// more that it has in hand. Default: 128. With 1 jobs are taken in their order, and one by one.
     ///
     /// A worker takes first a job for an origin to which it holds an idle connection, then one for an
     /// origin to which no worker does, then the oldest; but none is overtaken by more than four times

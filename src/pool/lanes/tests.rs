@@ -108,7 +108,7 @@ fn connections(jobs: Vec<usize>, window: usize) -> usize {
 #[test]
 fn with_a_window_connections_are_used_again_without_being_shared() {
     for seed in 1..4 {
-        let (without, with) = (connections(shuffled(seed), 1), connections(shuffled(seed), 64));
+        let (without, with) = (connections(shuffled(seed), 1), connections(shuffled(seed), WINDOW));
         println!("{without} connections without a window, {with} with one");
         assert!(without > 700 && with <= 100, "{without}, {with}");
     }
@@ -116,7 +116,7 @@ fn with_a_window_connections_are_used_again_without_being_shared() {
 
 #[test]
 fn a_list_in_the_order_of_its_origins_is_spread_over_them() {
-    let (without, with) = (connections(by_origin(), 1), connections(by_origin(), 64));
+    let (without, with) = (connections(by_origin(), 1), connections(by_origin(), WINDOW));
     println!("{without} connections without a window, {with} with one");
     assert!(without == 800 && with <= 300, "{without}, {with}");
 }
