@@ -189,8 +189,8 @@ impl PoolBuilder {
 
     /// Where the jobs come from: a list, any iterator, the receiving end of a channel, or what
     /// another pool has handed back ([`Unpulled`](crate::Unpulled)). A job is begun when a worker is
-    /// free for it, and the pool looks no more than [`look_ahead`](Self::look_ahead) jobs ahead of
-    /// that, so that an iterator may be endless and a channel may stay open;
+    /// free for it, and the pool looks no farther ahead of that than
+    /// [`look_ahead`](Self::look_ahead) says, so that an iterator may be endless and a channel may stay open;
     /// the pool is done when the iterator ends, or every sender is dropped, and every job has its
     /// outcome.
     ///
@@ -212,8 +212,8 @@ impl PoolBuilder {
     }
 
     /// How many outcomes wait to be read before no further job is begun: then at most so many and
-    /// one for each thread are begun and not read, and the pool looks ahead no farther than that. What
-    /// waits to be tried again, and what a rate or a limit holds back, is not counted:
+    /// one for each thread are begun and not read, and where it is set the pool looks ahead no farther
+    /// than that. What waits to be tried again, and what a rate or a limit holds back, is not counted:
     /// [`waiting_capacity`](Self::waiting_capacity) is for that. Default: two for each thread, but at
     /// least 128 and at most 1,024. Where the order is kept, the window is what counts.
     pub const fn outcome_capacity(mut self, outcomes: usize) -> Self {

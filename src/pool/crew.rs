@@ -127,8 +127,13 @@ impl Crew {
             let (index, ticket) = (taken.job.index, taken.job.ticket);
             let claim = Claim::new(taken.job, &berth.seat, &self);
             drop(taken.watch);
-            if taken.start_another && self.start_worker().is_err() {
-                self.could_not_start(1);
+            let mut began = taken.at;
+            if taken.start_another {
+                if self.start_worker().is_err() {
+                    self.could_not_start(1);
+                }
+                // The time that it took is not the job's.
+                began = Instant::now();
             }
             let share = Share::new(&self.schedule, index, &waker);
             let may_retry = |ration: Ration| {
@@ -136,7 +141,7 @@ impl Crew {
             };
             let waits = Waits::Parked(&may_retry);
             let batch = self.schedule.rules.deadline;
-            worker.serve(claim, taken.at, batch, Some(&share), waits);
+            worker.serve(claim, began, batch, Some(&share), waits);
         }
     }
 

@@ -105,21 +105,29 @@ pub(super) fn ask(
         }
         wait = Duration::ZERO;
     }
+    let left = most_left(&*source);
+    // What it says of its length may take time, too.
     let over = Instant::now();
     let trust = match began {
         Some(began) => lent.trust.after(over.saturating_duration_since(began), count > 0),
         None => lent.trust,
     };
-    (SourceState::here(source, trust, targets), over)
+    (SourceState::here(source, left, trust, targets), over)
+}
+
+/// What an iterator says of its length is the caller's code. One that panics says nothing.
+fn most_left(source: &dyn Source) -> Option<usize> {
+    catch(|| source.most_left()).unwrap_or_default()
 }
 
 impl SourceState {
     /// A source that nobody has asked yet.
     pub(super) fn new(source: Box<dyn Source>) -> Self {
-        Self::here(source, Trust::NONE, Targets::default())
+        let left = most_left(&*source);
+        Self::here(source, left, Trust::NONE, Targets::default())
     }
 
-    fn here(source: Box<dyn Source>, trust: Trust, targets: Targets) -> Self {
+    fn here(source: Box<dyn Source>, left: Option<usize>, trust: Trust, targets: Targets) -> Self {
         // That of another pool may have come meanwhile, and hold a list: then it says so here.
         let never_waits = source.never_waits();
         let trust = match never_waits {
@@ -127,9 +135,6 @@ impl SourceState {
             false if source.gives_ahead() => trust,
             false => Trust::NONE,
         };
-        // What an iterator says of its length is the caller's code, too. One that panics says
-        // nothing.
-        let left = catch(|| source.most_left()).unwrap_or_default();
         Self::Here(Lendable { source, left, never_waits, trust, targets })
     }
 }

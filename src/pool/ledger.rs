@@ -262,7 +262,9 @@ impl Ledger {
     /// How many jobs are to be taken before one is chosen; 0 where there are enough to choose from,
     /// or the source might keep a worker waiting for them.
     pub(super) fn wants_ahead(&self, held: &Held) -> usize {
-        let look_ahead = self.rules.look_ahead;
+        // No more than there is room for beside what runs: or each outcome that is read would make room
+        // for one job, to be asked for alone.
+        let look_ahead = self.rules.look_ahead.min(self.rules.room_ahead / 2);
         let is_somebody_free = self.waiting > self.called;
         let is_quick = match &self.source {
             SourceState::Here(lendable) => {

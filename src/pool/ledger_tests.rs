@@ -131,3 +131,29 @@ fn who_asks_a_source_that_may_wait_calls_another_for_what_is_here_and_not_for_th
         assert!(ledger.calls_another(), "{name}");
     }
 }
+
+#[test]
+fn jobs_are_not_asked_for_one_by_one_where_there_is_little_room_for_them() {
+    const JOBS: usize = 400;
+    for (room, least) in [(16, 1), (40, 4), (100, 10), (150, 16), (1000, 32)] {
+        let mut ledger = ledger(room);
+        let jobs: Vec<Request> = (0..JOBS).map(|_| Request::get("http://h/")).collect();
+        (ledger.source, ledger.max_threads) = (SourceState::new(source(jobs)), 4);
+        ledger.rules.look_ahead = 128;
+        let (now, held) = (Instant::now(), Held::default());
+        let lane = ledger.lanes.lane_for(None);
+        let (mut asked, mut came) = (0, 0);
+        for index in 0..JOBS as u64 {
+            let wanted = ledger.wants_ahead(&held);
+            asked += usize::from(wanted > 0);
+            for index in (came..).take(wanted) {
+                let job = Box::new(Job::new(index, Request::get("http://h/"), now));
+                let parked = Parked { job, place: Place::Queued, watch: None };
+                ledger.lanes.put(lane, index, Times::default(), parked, now);
+                came += 1;
+            }
+            assert!(ledger.lanes.remove(index, now).is_some(), "room {room}: none is here");
+        }
+        assert!(came as usize / asked >= least, "room {room}: asked {asked} times for {came}");
+    }
+}

@@ -66,13 +66,14 @@ impl PoolBuilder {
     }
 
     /// How many jobs that could start the pool looks at to find one for a worker, and at half as many
-    /// more that it has in hand. Default: 128. With 1 jobs are taken in their order, and one by one.
+    /// more that it has in hand; but at no more origins than half as many, or 64 if that is more. Default:
+    /// 128. With 1 jobs are taken in their order, and one by one.
     ///
     /// A worker takes first a job for an origin to which it holds an idle connection, then one for an
     /// origin to which no worker does, then the oldest; but none is overtaken by more than four times
     /// as many others. So with many origins connections are used again, although they are never
-    /// shared. Where all that it looks at goes to origins with four connections and more, the pool
-    /// looks four times as far.
+    /// shared. Where all that is in hand goes to few origins with four connections and more to each, the
+    /// pool takes more in hand, up to five times as many, and looks four times as far.
     ///
     /// What is looked at is taken from a list or a channel as it is there; it is not begun, and
     /// [`Pool::close`] hands it back. An iterator may wait, and is asked ahead where it has given jobs

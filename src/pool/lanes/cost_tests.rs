@@ -36,9 +36,9 @@ fn start(lanes: &mut Lanes<usize>, held: &mut Held, now: Instant) -> (usize, Tic
 }
 
 #[test]
-fn of_many_open_lanes_no_more_than_a_window_and_64_are_looked_at_for_a_job() {
+fn of_many_open_lanes_no_more_than_64_or_half_a_window_are_looked_at_for_a_job() {
     let now = Instant::now();
-    for (window, most) in [(1, 1), (16, 16), (64, 64), (128, 64), (1000, 64)] {
+    for (window, most) in [(1, 1), (16, 16), (64, 64), (128, 64), (1000, 500)] {
         let mut lanes = crawl(window, now);
         let mut workers: Vec<Held> = (0..8).map(|_| Held::default()).collect();
         for (n, held) in workers.iter_mut().enumerate() {

@@ -45,7 +45,7 @@ impl Listing {
     }
 
     /// The lanes that are open, that with the oldest job first.
-    pub(super) fn open(&self) -> impl Iterator<Item = LaneId> {
+    pub(super) fn open(&self) -> impl ExactSizeIterator<Item = LaneId> {
         self.open.values().copied()
     }
 

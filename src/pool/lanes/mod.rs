@@ -8,15 +8,15 @@
 //!              └ delayed         ▢▢    retries: back to their lanes when they are due
 //! ```
 //!
-//! Of the lanes that are open those of the oldest [`WINDOW`] jobs are looked at, and of half as many more.
+//! Of the lanes that are open those of the oldest [`WINDOW`] jobs are looked at, and of half as many more,
+//! but of no more than [`LANES`] or half a window.
 //! A worker takes first what goes to an origin to which it holds a connection, then what goes to
 //! one that nobody holds, then what goes to one that few hold, for which it looks farther, then the
 //! oldest. So connections are used again without being shared, and no
 //! worker is kept waiting for another one's: where one origin is slow, any worker takes its jobs. A job
 //! that others have overtaken for too long goes first.
 //!
-//! Each step costs O(log n) of the jobs and lanes there are, and a look at no more than [`MOST_LANES`] of
-//! them. A lane that has nothing to do is forgotten as soon as it has nothing to remember.
+//! Each step costs O(log n) of the jobs and lanes there are, and a look at no more than so many of them. A lane that has nothing to do is forgotten as soon as it has nothing to remember.
 
 mod by_index;
 mod choice;
@@ -254,7 +254,7 @@ impl<T> Lanes<T> {
         let mut choice = Choice::default();
         // The jobs of the lanes before this one, which are older for the most part.
         let mut passed = 0_usize;
-        for id in self.listing.open().take(window.min(MOST_LANES)) {
+        for id in self.listing.open().take(lanes_of(window)) {
             let Some(lane) = at(&mut self.lanes, id) else { continue };
             let seen = *lane.seen.get_or_insert(self.starts);
             let came = lane.jobs.first_key_value().map(|(_, since)| *since);
@@ -273,14 +273,16 @@ impl<T> Lanes<T> {
     }
 
     /// Whether a worker should look farther ahead than a window: it has no connection to use, and
-    /// all that is here goes to origins to which there are many.
+    /// all that is here goes to few origins, to which there are many.
     pub(super) fn is_crowded(&self, held: &Held) -> bool {
         let ready = self.ready();
         // Where no second origin was ever seen there is likely to be none.
         self.by_origin.len() > 1
             && ready > 0
             && ready < self.window.saturating_mul(FAR)
-            && self.listing.open().take(self.window.min(MOST_LANES)).all(|id| {
+            // Those behind would not be looked at.
+            && self.listing.open().len() <= lanes_of(self.window)
+            && self.listing.open().all(|id| {
                 let lane = self.lanes.get(id.0).and_then(Option::as_ref);
                 lane.is_some_and(|lane| lane.holders >= MANY) && !held.lanes.contains(&id)
             })
@@ -350,12 +352,23 @@ fn at(lanes: &mut [Option<Lane>], id: LaneId) -> Option<&mut Lane> {
 /// How many jobs are looked at to find one for a worker. With half as many a tenth more connections are
 /// opened to 50 origins, and with more of them no fewer.
 pub(super) const WINDOW: usize = 128;
-/// In how many lanes. Where there are more, the oldest jobs are mostly the only ones of theirs.
-const MOST_LANES: usize = 64;
 /// How many windows are looked at where all of the first one goes to origins that have many connections.
 pub(super) const FAR: usize = 4;
 /// So many connections to an origin are many, as long as there are other origins.
 const MANY: usize = 4;
+
+/// In how many lanes that window is looked at: where there are more, most have one job alone, and each
+/// look at one more costs as much as one at many jobs.
+const fn lanes_of(window: usize) -> usize {
+    match window / 2 {
+        half if half > LANES => half,
+        _ if window < LANES => window,
+        _ => LANES,
+    }
+}
+
+/// The least that half a window comes to.
+const LANES: usize = 64;
 
 /// A job that so many others were started before, since it could have been, goes next, the oldest of
 /// them first: so none is overtaken by more younger ones than four windows.

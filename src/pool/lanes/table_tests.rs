@@ -162,6 +162,26 @@ fn its_own_and_nobodys_are_looked_for_among_the_jobs_of_a_window_and_a_half() {
 }
 
 #[test]
+fn with_more_open_lanes_than_are_looked_at_no_more_jobs_are_wanted() {
+    for (window, lanes, wants) in [(8, 8, true), (8, 9, false), (128, 64, true), (128, 65, false)] {
+        let mut lanes_of_four = Lanes::new(window, Hosts::default(), Some(1));
+        let now = Instant::now();
+        let targets: Vec<_> =
+            (0..lanes).map(|n| Target::parse(&format!("http://h{n}.test/")).unwrap()).collect();
+        let origins: Vec<Origin> = targets.iter().map(Target::origin).collect();
+        for (index, target) in (0..).zip(&targets) {
+            let lane = lanes_of_four.lane_for(Some(target));
+            lanes_of_four.put(lane, index, Times::default(), index, now);
+        }
+        for mut held in (0..4).map(|_| Held::default()) {
+            lanes_of_four.hold(&mut held, &origins, now);
+        }
+        let is_crowded = lanes_of_four.is_crowded(&Held::default());
+        assert_eq!(is_crowded, wants, "{lanes} lanes, a window of {window}");
+    }
+}
+
+#[test]
 fn a_job_is_overtaken_by_four_windows_and_no_more() {
     let overtaken = |window: u64, retry_after: Option<u64>| {
         let mut steps = vec![Put(1, 'b', 0)];
