@@ -9,14 +9,14 @@
 //! ```
 //!
 //! Of the lanes that are open those of the oldest [`WINDOW`] jobs are looked at, and of half as many more,
-//! but of no more than [`LANES`] or half a window.
-//! A worker takes first what goes to an origin to which it holds a connection, then what goes to
-//! one that nobody holds, then what goes to one that few hold, for which it looks farther, then the
-//! oldest. So connections are used again without being shared, and no
+//! but of no more than [`LANES`] or half a window. A worker takes first what goes to an origin to which it
+//! holds a connection, then what goes to one that nobody holds, then what goes to one that few hold, for
+//! which it looks farther, then the oldest. So connections are used again without being shared, and no
 //! worker is kept waiting for another one's: where one origin is slow, any worker takes its jobs. A job
 //! that others have overtaken for too long goes first.
 //!
-//! Each step costs O(log n) of the jobs and lanes there are, and a look at no more than so many of them. A lane that has nothing to do is forgotten as soon as it has nothing to remember.
+//! Each step costs O(log n) of the jobs and lanes there are, and a look at no more than so many of them. A
+//! lane that has nothing to do is forgotten as soon as it has nothing to remember.
 
 mod by_index;
 mod choice;

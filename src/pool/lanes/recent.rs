@@ -73,6 +73,7 @@ mod tests {
         let schemes = ["http", "https"].map(|scheme| format!("{scheme}://h:1/"));
         assert_eq!(places(schemes.into_iter()), 2);
     }
+
     #[test]
     fn a_lane_that_was_forgotten_is_not_taken_for_that_of_the_origin_that_has_its_number_now() {
         let now = Instant::now();
