@@ -362,3 +362,27 @@ fn counting() -> (mpsc::Sender<u32>, mpsc::Receiver<u32>) {
 fn heard(pulls: &mpsc::Receiver<u32>, limit: usize) -> usize {
     iter::from_fn(|| pulls.recv_timeout(WHILE).ok()).take(limit).count()
 }
+
+#[test]
+fn what_an_iterator_takes_to_tell_its_length_is_no_jobs_time() {
+    const LONG: Duration = Duration::from_millis(400);
+    struct Slow(std::vec::IntoIter<Request>);
+    impl Iterator for Slow {
+        type Item = Request;
+
+        fn next(&mut self) -> Option<Request> {
+            self.0.next()
+        }
+
+        fn size_hint(&self) -> (usize, Option<usize>) {
+            thread::sleep(LONG);
+            self.0.size_hint()
+        }
+    }
+    let farm = Farm::new();
+    let jobs: Vec<_> =
+        (0..3).map(|n| Request::get(farm.url(&format!("/ok/{n}"))).timeout(LONG / 2)).collect();
+    let pool = Pool::builder().num_threads(1).job_queue(Slow(jobs.into_iter())).build().unwrap();
+    let kinds = within(LIMIT, move || pool.exceptions().map(|e| e.kind()).collect::<Vec<_>>());
+    assert!(kinds.is_empty(), "{kinds:?}");
+}
