@@ -67,7 +67,7 @@ impl PoolBuilder {
 
     /// How many jobs that could start the pool looks at to find one for a worker, and at half as many
     /// more that it has in hand; but at no more origins than half as many, or 64 if that is more. Default:
-    /// 128. With 1 jobs are taken in their order, and one by one.
+    /// 64. With 1 jobs are taken in their order, and one by one.
     ///
     /// A worker takes first a job for an origin to which it holds an idle connection, then one for an
     /// origin to which no worker does, then the oldest; but none is overtaken by more than four times

@@ -349,9 +349,9 @@ fn at(lanes: &mut [Option<Lane>], id: LaneId) -> Option<&mut Lane> {
     lanes.get_mut(id.0)?.as_mut()
 }
 
-/// How many jobs are looked at to find one for a worker. With half as many a tenth more connections are
-/// opened to 50 origins, and with more of them no fewer.
-pub(super) const WINDOW: usize = 128;
+/// How many jobs are looked at to find one for a worker. With twice as many a tenth fewer connections are
+/// opened to 50 origins, and a job may be overtaken by twice as many others.
+pub(super) const WINDOW: usize = 64;
 /// How many windows are looked at where all of the first one goes to origins that have many connections.
 pub(super) const FAR: usize = 4;
 /// So many connections to an origin are many, as long as there are other origins.
