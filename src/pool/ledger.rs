@@ -276,17 +276,14 @@ impl Ledger {
         if !is_quick || look_ahead < 2 || self.max_threads < 2 {
             return 0;
         }
-        let ready = self.lanes.ready();
+        let (ready, room) = (self.lanes.ready(), self.room_ahead());
         // Not one by one: each asking costs the lock twice. And there is a window for the others
         // meanwhile.
-        let wanted = if ready < look_ahead.saturating_add(look_ahead / 4) {
-            look_ahead.saturating_add(look_ahead / 2).saturating_sub(ready)
-        } else if self.lanes.is_crowded(held) {
-            look_ahead
-        } else {
-            return 0;
-        };
-        wanted.min(self.room_ahead())
+        if ready < look_ahead.saturating_add(look_ahead / 4) {
+            return look_ahead.saturating_add(look_ahead / 2).saturating_sub(ready).min(room);
+        }
+        let more = self.lanes.wants_more(held);
+        if more > room { 0 } else { more }
     }
 
     /// Whether one more of those that wait is to be told of something to do. It then counts as called.

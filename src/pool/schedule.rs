@@ -26,6 +26,7 @@ mod staff;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 pub(super) use self::reading::Read;
@@ -148,6 +149,7 @@ impl Schedule {
         }
         // All that the source has just now.
         let mut has_seen_all = false;
+        let mut gave_way = false;
         let mut now = Instant::now();
         loop {
             if state.stop < Some(Stop::Deadline) && self.rules.deadline.left(now).is_err() {
@@ -159,6 +161,14 @@ impl Schedule {
                 return Next::End;
             }
             let ahead = if has_seen_all { 0 } else { state.wants_ahead(held) };
+            // Who has the connections may have its answers, and want no more than this core.
+            if ahead == 0 && !gave_way && state.lanes.has_rivals(held) {
+                gave_way = true;
+                drop(state);
+                thread::yield_now();
+                (state, now) = (self.lock(), Instant::now());
+                continue;
+            }
             if ahead == 0
                 && let Some(taken) = state.start(held, now)
             {

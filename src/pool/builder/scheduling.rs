@@ -69,11 +69,14 @@ impl PoolBuilder {
     /// more that it has in hand; but at no more origins than half as many, or 64 if that is more. Default:
     /// 64. With 1 jobs are taken in their order, and one by one.
     ///
-    /// A worker takes first a job for an origin to which it holds an idle connection, then one for an
-    /// origin to which no worker does, then the oldest; but none is overtaken by more than four times
-    /// as many others. So with many origins connections are used again, although they are never
-    /// shared. Where all that is in hand goes to few origins with four connections and more to each, the
-    /// pool takes more in hand, up to five times as many, and looks four times as far.
+    /// A worker takes first a job for an origin to which it holds an idle connection, for which it looks four
+    /// times as far, then one for an origin to which no worker does, then one for the origin that most jobs
+    /// wait for, of those with fewer than four connections, then the oldest; but none is overtaken by more
+    /// than four times as many younger ones. So with many origins connections are used again, although they
+    /// are never shared. Where all that is in hand goes to origins to which others hold connections and this
+    /// worker holds none, the pool takes more in hand: up to three times as many, or five times where there
+    /// are four connections and more to each. And before a worker opens one more it gives way once to
+    /// threads that could run.
     ///
     /// What is looked at is taken from a list or a channel as it is there; it is not begun, and
     /// [`Pool::close`] hands it back. An iterator may wait, and is asked ahead where it has given jobs

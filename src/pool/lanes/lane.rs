@@ -16,8 +16,8 @@ pub(super) struct Lane {
     gate: Option<Box<Gate>>,
     /// What retries of this origin are counted against.
     pub(super) budget: RetryBudget,
-    /// Those that are due, by their place in the input, and how many jobs had been started when they came.
-    pub(super) jobs: BTreeMap<u64, u64>,
+    /// Those that are due, by their place in the input, and when they came.
+    pub(super) jobs: BTreeMap<u64, Came>,
     /// All that wait, also those that are not due.
     pub(super) pending: usize,
     in_flight: usize,
@@ -31,6 +31,22 @@ pub(super) struct Lane {
     /// Until when it has something to remember, if that is all that it is kept for.
     pub(super) resting: Option<Instant>,
     used: Option<Instant>,
+}
+
+/// When a job came, told by what had happened until then.
+#[derive(Clone, Copy)]
+pub(super) struct Came {
+    /// How many jobs had been started.
+    pub(super) starts: u64,
+    /// How many will have gone when it is its turn: those that had, and those that were here before it.
+    pub(super) turn: u64,
+}
+
+impl Came {
+    /// The earlier one of each.
+    pub(super) fn or_earlier(self, other: Self) -> Self {
+        Self { starts: self.starts.min(other.starts), turn: self.turn.min(other.turn) }
+    }
 }
 
 impl Lane {
@@ -54,6 +70,21 @@ impl Lane {
     /// The oldest job that is due.
     pub(super) fn first(&self) -> Option<u64> {
         self.jobs.first_key_value().map(|(index, _)| *index)
+    }
+
+    /// How many jobs had been started when its oldest one could have been, as far as anybody looked.
+    pub(super) fn since(&mut self, starts: u64) -> u64 {
+        let seen = *self.seen.get_or_insert(starts);
+        self.jobs.first_key_value().map_or(seen, |(_, came)| seen.max(came.starts))
+    }
+
+    /// How many younger jobs may have been started before its oldest one: of all that could go and have
+    /// gone since that came, those that were not here before it. `before` is how many of these may still
+    /// be here.
+    pub(super) fn overtaken(&self, gone: u64, before: usize) -> u64 {
+        let Some((_, came)) = self.jobs.first_key_value() else { return 0 };
+        let before = u64::try_from(before).unwrap_or(u64::MAX);
+        gone.saturating_add(before).saturating_sub(came.turn)
     }
 
     pub(super) fn state(&mut self, now: Instant) -> GateState {

@@ -8,12 +8,12 @@
 //!              └ delayed         ▢▢    retries: back to their lanes when they are due
 //! ```
 //!
-//! Of the lanes that are open those of the oldest [`WINDOW`] jobs are looked at, and of half as many more,
-//! but of no more than [`LANES`] or half a window. A worker takes first what goes to an origin to which it
-//! holds a connection, then what goes to one that nobody holds, then what goes to one that few hold, for
-//! which it looks farther, then the oldest. So connections are used again without being shared, and no
-//! worker is kept waiting for another one's: where one origin is slow, any worker takes its jobs. A job
-//! that others have overtaken for too long goes first.
+//! A worker takes first what goes to an origin to which it holds a connection, if that is among the jobs of
+//! [`FAR`] windows; then, of those of a [`WINDOW`] and half as many more, what goes to an origin that nobody
+//! holds; then what goes to one that few hold, and most wait for; then the oldest. No more lanes are looked
+//! at than [`choice`] says. So connections are used again without being shared, and no worker is kept
+//! waiting for another one's: where one origin is slow, any worker takes its jobs. A job that too many
+//! younger ones have overtaken goes first.
 //!
 //! Each step costs O(log n) of the jobs and lanes there are, and a look at no more than so many of them. A
 //! lane that has nothing to do is forgotten as soon as it has nothing to remember.
@@ -43,9 +43,9 @@ use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
 
 use self::by_index::ByIndex;
-use self::choice::Choice;
+pub(super) use self::choice::{FAR, WINDOW};
 use self::dice::Dice;
-use self::lane::Lane;
+use self::lane::{Came, Lane};
 use self::listing::Listing;
 pub(super) use self::place::LaneId;
 use self::place::Place;
@@ -73,6 +73,8 @@ pub(super) struct Lanes<T> {
     resting: BTreeSet<(Instant, LaneId)>,
     /// How many jobs have been started.
     starts: u64,
+    /// The youngest that has come, by its index.
+    youngest: Option<u64>,
     window: usize,
     hosts: Hosts,
     dice: Dice,
@@ -100,6 +102,7 @@ impl<T> Lanes<T> {
             listing: Listing::default(),
             resting: BTreeSet::new(),
             starts: 0,
+            youngest: None,
             window: window.max(1),
             hosts,
             dice: Dice::new(seed),
@@ -249,45 +252,6 @@ impl<T> Lanes<T> {
         self.remove(index, now)
     }
 
-    /// Which of the open lanes the worker should serve.
-    fn choose(&mut self, held: &Held, window: usize) -> Option<LaneId> {
-        let mut choice = Choice::default();
-        // The jobs of the lanes before this one, which are older for the most part.
-        let mut passed = 0_usize;
-        for id in self.listing.open().take(lanes_of(window)) {
-            let Some(lane) = at(&mut self.lanes, id) else { continue };
-            let seen = *lane.seen.get_or_insert(self.starts);
-            let came = lane.jobs.first_key_value().map(|(_, since)| *since);
-            let overtaken = self.starts.saturating_sub(seen.max(came.unwrap_or_default()));
-            if overtaken >= patience(window) {
-                return Some(id);
-            }
-            let is_near = passed < window.saturating_add(window / 2);
-            choice.look_at(id, lane, held, is_near, MANY);
-            passed = passed.saturating_add(lane.jobs.len());
-            if choice.mine.is_some() || passed >= window.saturating_mul(FAR) {
-                break;
-            }
-        }
-        choice.made()
-    }
-
-    /// Whether a worker should look farther ahead than a window: it has no connection to use, and
-    /// all that is here goes to few origins, to which there are many.
-    pub(super) fn is_crowded(&self, held: &Held) -> bool {
-        let ready = self.ready();
-        // Where no second origin was ever seen there is likely to be none.
-        self.by_origin.len() > 1
-            && ready > 0
-            && ready < self.window.saturating_mul(FAR)
-            // Those behind would not be looked at.
-            && self.listing.open().len() <= lanes_of(self.window)
-            && self.listing.open().all(|id| {
-                let lane = self.lanes.get(id.0).and_then(Option::as_ref);
-                lane.is_some_and(|lane| lane.holders >= MANY) && !held.lanes.contains(&id)
-            })
-    }
-
     /// Takes the oldest job out of a lane.
     fn pop(&mut self, id: LaneId, now: Instant) -> Option<T> {
         let index = self.lanes.get(id.0)?.as_ref()?.first()?;
@@ -314,12 +278,20 @@ impl<T> Lanes<T> {
 
     /// A job that is due enters its lane.
     fn enter(&mut self, id: LaneId, index: u64, now: Instant) {
+        // Where it is the youngest, all that could start are before it.
+        let is_youngest = self.youngest.is_none_or(|youngest| index > youngest);
+        let before = if is_youngest { self.listing.ready() } else { 0 };
+        if is_youngest {
+            self.youngest = Some(index);
+        }
+        let turn = u64::try_from(before).unwrap_or(u64::MAX).saturating_add(self.listing.gone());
+        let came = Came { starts: self.starts, turn };
         if let Some(lane) = at(&mut self.lanes, id) {
             // A retry goes before younger jobs of its lane: what they have waited counts for it too,
             // or each retry would make them wait as long again.
             let behind = index.checked_add(1).and_then(|next| lane.jobs.range(next..).next());
-            let since = behind.map_or(self.starts, |(_, since)| self.starts.min(*since));
-            lane.jobs.insert(index, since);
+            let came = behind.map_or(came, |(_, behind)| came.or_earlier(*behind));
+            lane.jobs.insert(index, came);
         }
         self.list(id, now);
     }
@@ -347,31 +319,4 @@ impl<T> Lanes<T> {
 
 fn at(lanes: &mut [Option<Lane>], id: LaneId) -> Option<&mut Lane> {
     lanes.get_mut(id.0)?.as_mut()
-}
-
-/// How many jobs are looked at to find one for a worker. With twice as many a tenth fewer connections are
-/// opened to 50 origins, and a job may be overtaken by twice as many others.
-pub(super) const WINDOW: usize = 64;
-/// How many windows are looked at where all of the first one goes to origins that have many connections.
-pub(super) const FAR: usize = 4;
-/// So many connections to an origin are many, as long as there are other origins.
-const MANY: usize = 4;
-
-/// In how many lanes that window is looked at: where there are more, most have one job alone, and each
-/// look at one more costs as much as one at many jobs.
-const fn lanes_of(window: usize) -> usize {
-    match window / 2 {
-        half if half > LANES => half,
-        _ if window < LANES => window,
-        _ => LANES,
-    }
-}
-
-/// The least that half a window comes to.
-const LANES: usize = 64;
-
-/// A job that so many others were started before, since it could have been, goes next, the oldest of
-/// them first: so none is overtaken by more younger ones than four windows.
-fn patience(window: usize) -> u64 {
-    u64::try_from(window.saturating_mul(4)).unwrap_or(u64::MAX)
 }

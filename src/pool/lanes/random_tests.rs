@@ -150,7 +150,7 @@ impl Sim {
             && self.now >= self.next_arrival
             && self.lanes.len() < capacity
             && (self.lanes.ready() < self.window
-                || self.lanes.is_crowded(&self.workers[worker].held))
+                || self.lanes.wants_more(&self.workers[worker].held) > 0)
         {
             self.left -= 1;
             if self.is_slow {
@@ -238,6 +238,8 @@ impl Sim {
                 self.pace.as_ref().is_none_or(|(pace, ..)| pace.wait(self.now).is_none());
             let held = &mut self.workers[worker].held;
             let window = self.window;
+            self.lanes.advance(self.now);
+            let thorough = self.lanes.choose_thoroughly(held, window);
             let Some(next) = self.lanes.take(held, self.now, may_send, window) else {
                 return false;
             };
@@ -250,6 +252,7 @@ impl Sim {
                     self.finish(index);
                 }
                 Go::Start(ticket) => {
+                    assert_eq!(Some(ticket.lane), thorough, "chosen without a look at all");
                     assert!(may_send, "started although the pool's rate held it back");
                     self.start(worker, index, origin, ticket);
                     return true;

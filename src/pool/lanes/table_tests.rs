@@ -139,14 +139,38 @@ fn a_worker_prefers_its_own_origins_then_nobodys_then_those_of_few_then_the_olde
         [Hold(3, "a"), Hold(4, "ab"), Take(0, 1), Take(5, 0)],
     ];
     play_at_once("few before older ones of many, and these last", 64, &many.concat());
-    let three = [Hold(1, "a"), Hold(2, "a"), Hold(3, "a"), Hold(4, "b"), Take(0, 0)];
-    let put = [Put(0, 'a', 0), Put(1, 'b', 0)];
-    play_at_once("three are few", 64, &[&put[..], &three].concat());
 }
 
 #[test]
-fn its_own_and_nobodys_are_looked_for_among_the_jobs_of_a_window_and_a_half() {
-    for (first, holds, taken) in [(2, "b", 10), (3, "b", 0), (2, "", 10), (3, "", 0)] {
+fn of_those_that_few_hold_it_prefers_the_one_with_most_jobs_for_each_connection() {
+    // So many jobs for a and b in turn, and workers that hold connections to them.
+    for (jobs, holders, taken) in [
+        ([1, 1], [1, 1], 'a'),
+        ([1, 2], [1, 1], 'b'),
+        ([2, 1], [2, 1], 'a'),
+        ([2, 1], [3, 1], 'b'),
+        ([4, 1], [3, 1], 'a'),
+        ([8, 1], [4, 1], 'b'),
+        ([1, 8], [1, 4], 'a'),
+    ] {
+        let mut steps: Vec<Step<'_>> =
+            puts(0..jobs[0], 'a').chain(puts(50..50 + jobs[1], 'b')).collect();
+        steps.extend((1..=holders[0]).map(|worker| Hold(worker, "a")));
+        steps.extend((1..=holders[1]).map(|worker| Hold(4 + worker, "b")));
+        steps.push(Take(0, if taken == 'a' { 0 } else { 50 }));
+        play_at_once(&format!("{jobs:?} jobs, {holders:?} connections"), 64, &steps);
+    }
+    // Beyond a window and a half it is the first of them.
+    let mut steps: Vec<Step<'_>> =
+        puts(0..3, 'a').chain(puts(10..12, 'b')).chain(puts(20..23, 'c')).collect();
+    steps.extend((1..=4).map(|worker| Hold(worker, "a")));
+    steps.extend([Hold(5, "b"), Hold(6, "c"), Take(0, 10)]);
+    play_at_once("far ones", 2, &steps);
+}
+
+#[test]
+fn nobodys_are_looked_for_among_the_jobs_of_a_window_and_a_half_and_its_own_of_four() {
+    for (first, holds, taken) in [(7, "b", 10), (8, "b", 0), (2, "", 10), (3, "", 0)] {
         let mut steps: Vec<Step<'_>> = puts(0..first, 'a').collect();
         steps.extend([Put(10, 'b', 0), Hold(0, holds), Hold(1, "a"), Take(0, taken)]);
         play_at_once(&format!("{first} before, {holds:?}"), 2, &steps);
@@ -158,6 +182,44 @@ fn its_own_and_nobodys_are_looked_for_among_the_jobs_of_a_window_and_a_half() {
         steps.extend((1..=4).map(|worker| Hold(worker, "a")));
         steps.push(Take(0, taken));
         play_at_once(&format!("{first} of many"), 2, &steps);
+    }
+}
+
+#[test]
+fn more_jobs_are_wanted_where_others_hold_connections_to_all_that_is_here_and_the_worker_holds_none()
+ {
+    // Windows of four: the jobs of each origin, who holds it, what a worker holds, and how many it wants.
+    for (jobs, holders, mine, wanted) in [
+        (&[1, 1][..], 1, "", 2),
+        (&[1, 1], 0, "", 0),
+        (&[1, 1], 1, "b", 0),
+        (&[1, 1], 1, "z", 2),
+        (&[0, 0], 1, "", 0),
+        (&[9, 0], 1, "", 2),
+        (&[5, 4], 1, "", 2),
+        (&[5, 5], 1, "", 0),
+        (&[5, 5], 3, "", 0),
+        (&[5, 5], 4, "", 4),
+        (&[8, 7], 4, "", 4),
+        (&[8, 8], 4, "", 0),
+        (&[3], 1, "", 0),
+    ] {
+        let mut play = Play::new(4, Politeness::new());
+        let now = Instant::now();
+        let mut index = 0;
+        for (letter, count) in ('a'..).zip(jobs) {
+            play.lanes.lane_for(target(letter).as_ref());
+            for _ in 0..*count {
+                play.put(index, letter, Times::default(), now);
+                index += 1;
+            }
+        }
+        let all: String = ('a'..).take(jobs.len()).collect();
+        (1..=holders).for_each(|worker| play.step(Hold(worker, &all), now, None));
+        play.step(Hold(0, mine), now, None);
+        let held = &play.workers[0].0;
+        let case = format!("{jobs:?} held by {holders}, and {mine:?}");
+        assert_eq!(play.lanes.wants_more(held), wanted, "{case}");
     }
 }
 
@@ -176,9 +238,25 @@ fn with_more_open_lanes_than_are_looked_at_no_more_jobs_are_wanted() {
         for mut held in (0..4).map(|_| Held::default()) {
             lanes_of_four.hold(&mut held, &origins, now);
         }
-        let is_crowded = lanes_of_four.is_crowded(&Held::default());
-        assert_eq!(is_crowded, wants, "{lanes} lanes, a window of {window}");
+        let more = lanes_of_four.wants_more(&Held::default());
+        assert_eq!(more > 0, wants, "{lanes} lanes, a window of {window}");
     }
+}
+
+#[test]
+fn what_was_there_before_a_job_has_not_overtaken_it() {
+    let mut steps: Vec<Step<'_>> = puts(0..70, 'b').chain([Put(100, 'c', 0)]).collect();
+    steps.extend(puts(200..270, 'a'));
+    steps.extend([Hold(0, "a"), Hold(1, "b"), Hold(2, "c")]);
+    for index in 0..70 {
+        steps.extend([Take(1, index), End(1), Hold(1, "b")]);
+    }
+    // More than four windows were started since it came, and none that is younger.
+    for index in 200..264 {
+        steps.extend([Take(0, index), End(0), Hold(0, "a")]);
+    }
+    steps.push(Take(0, 100));
+    play_at_once("70 before", 16, &steps);
 }
 
 #[test]

@@ -58,7 +58,8 @@ impl Sim {
                     self.idle[worker].iter().map(|origin| target(*origin).origin()).collect();
                 self.lanes.hold(&mut self.held[worker], &origins, now);
             }
-            while (self.lanes.ready() < self.window || self.lanes.is_crowded(&self.held[worker]))
+            while (self.lanes.ready() < self.window
+                || self.lanes.wants_more(&self.held[worker]) > 0)
                 && let Some(origin) = self.jobs.next()
             {
                 let lane = self.lanes.lane_for(Some(&target(origin)));
