@@ -127,16 +127,15 @@ impl Ledger {
 
     /// The job that a worker should begin now, if there is one for it; it is in flight from here on.
     pub(super) fn start(&mut self, held: &mut Held, now: Instant) -> Option<Taken> {
+        // The clock goes on in any case. What has its time now may need no alarm any more, but room.
+        self.lanes.advance(now);
         if !self.has_room() {
-            // The clock goes on all the same. What has its time now needs no alarm any more, but room.
-            self.lanes.advance(now);
             return None;
         }
         // In order only what can be read next gives memory back. After an early end it may have been
         // handed back, and then never comes.
         let only = self.outbox.next_index();
         let only = only.filter(|_| self.stop.is_none() && self.budget.is_spent());
-        self.lanes.advance(now);
         if only.is_some_and(|index| !self.lanes.is_next(index)) {
             return None;
         }
@@ -259,9 +258,16 @@ impl Ledger {
         room.min(self.rules.waiting_capacity.saturating_sub(self.lanes.len()))
     }
 
-    /// How many jobs are to be taken before one is chosen; 0 where there are enough to choose from,
-    /// or the source might keep a worker waiting for them.
-    pub(super) fn wants_ahead(&self, held: &Held) -> usize {
+    /// Whether a worker with these rivals should let other threads run before it opens one more connection
+    /// to an origin: all workers are busy, and those that have one may have their answers. Who has none at
+    /// all does not: it may be that servers keep none.
+    pub(super) fn gives_way(&self, held: &Held, rivals: Option<usize>) -> bool {
+        rivals.is_some() && self.waiting == 0 && !held.is_empty() && self.has_room()
+    }
+
+    /// How many jobs are to be taken before one is chosen for a worker with these rivals; 0 where there
+    /// are enough to choose from, or the source might keep a worker waiting for them.
+    pub(super) fn wants_ahead(&self, rivals: Option<usize>) -> usize {
         // No more than there is room for beside what runs: or each outcome that is read would make room
         // for one job, to be asked for alone.
         let look_ahead = self.rules.look_ahead.min(self.rules.room_ahead / 2);
@@ -282,7 +288,7 @@ impl Ledger {
         if ready < look_ahead.saturating_add(look_ahead / 4) {
             return look_ahead.saturating_add(look_ahead / 2).saturating_sub(ready).min(room);
         }
-        let more = self.lanes.wants_more(held);
+        let more = self.lanes.wants_more(rivals);
         if more > room { 0 } else { more }
     }
 

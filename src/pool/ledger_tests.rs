@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::error::ErrorKind;
-use crate::message::{Clock, Request};
+use crate::message::{Clock, Request, Target};
 use crate::pool::fetch::ask;
 use crate::pool::intake::source;
 use crate::pool::job::Job;
@@ -140,11 +140,11 @@ fn jobs_are_not_asked_for_one_by_one_where_there_is_little_room_for_them() {
         let jobs: Vec<Request> = (0..JOBS).map(|_| Request::get("http://h/")).collect();
         (ledger.source, ledger.max_threads) = (SourceState::new(source(jobs)), 4);
         ledger.rules.look_ahead = 128;
-        let (now, held) = (Instant::now(), Held::default());
+        let now = Instant::now();
         let lane = ledger.lanes.lane_for(None);
         let (mut asked, mut came) = (0, 0);
         for index in 0..JOBS as u64 {
-            let wanted = ledger.wants_ahead(&held);
+            let wanted = ledger.wants_ahead(None);
             asked += usize::from(wanted > 0);
             for index in (came..).take(wanted) {
                 let job = Box::new(Job::new(index, Request::get("http://h/"), now));
@@ -155,5 +155,62 @@ fn jobs_are_not_asked_for_one_by_one_where_there_is_little_room_for_them() {
             assert!(ledger.lanes.remove(index, now).is_some(), "room {room}: none is here");
         }
         assert!(came as usize / asked >= least, "room {room}: asked {asked} times for {came}");
+    }
+}
+
+/// Two workers, of whom one has a connection to a and one to b, and so many jobs for a.
+fn rivals(jobs: u64) -> (Ledger, Held) {
+    let (mut ledger, now) = (ledger(1000), Instant::now());
+    let [a, b] = ["http://a/", "http://b/"].map(|url| Target::parse(url).unwrap());
+    let lane = ledger.lanes.lane_for(Some(&a));
+    ledger.lanes.lane_for(Some(&b));
+    for index in 0..jobs {
+        let job = Box::new(Job::new(index, Request::get("http://a/"), now));
+        let parked = Parked { job, place: Place::Queued, watch: None };
+        ledger.lanes.put(lane, index, Times::default(), parked, now);
+    }
+    let [mut mine, mut others] = [Held::default(), Held::default()];
+    ledger.lanes.hold(&mut mine, [&b.origin()], now);
+    ledger.lanes.hold(&mut others, [&a.origin()], now);
+    (ledger, mine)
+}
+
+#[test]
+fn who_would_open_one_more_connection_gives_way_where_all_are_busy() {
+    let gives_way = |change: fn(&mut Ledger, &mut Held)| {
+        let (mut ledger, mut held) = rivals(1);
+        change(&mut ledger, &mut held);
+        ledger.gives_way(&held, ledger.lanes.rivals(&held))
+    };
+    assert!(gives_way(|_, _| ()));
+    assert!(!gives_way(|ledger, _| ledger.waiting = 1), "somebody is free");
+    assert!(!gives_way(|ledger, _| ledger.rules.room = 0), "nothing can be begun");
+    assert!(
+        !gives_way(|ledger, held| ledger.lanes.hold(held, [], Instant::now())),
+        "it has no connection at all"
+    );
+    assert!(
+        !gives_way(|ledger, held| {
+            let origin = Target::parse("http://a/").unwrap().origin();
+            ledger.lanes.hold(held, [&origin], Instant::now());
+        }),
+        "it has one to use"
+    );
+}
+
+#[test]
+fn more_jobs_to_choose_from_are_taken_where_there_is_room_for_all_of_them() {
+    for (jobs, unread, wanted) in [(79, 0, 17), (80, 0, 32), (80, 16, 32), (80, 17, 0)] {
+        let (mut ledger, held) = rivals(jobs);
+        let list: Vec<Request> = (0..1000).map(|_| Request::get("http://a/")).collect();
+        (ledger.source, ledger.max_threads) = (SourceState::new(source(list)), 2);
+        ledger.rules.room_ahead = 128;
+        for index in 0..unread {
+            let error = Error::new(ErrorKind::Io, "");
+            let outcome = Outcome::new(1000 + index, Request::get("http://a/"), Err(error));
+            ledger.outbox.put(outcome);
+        }
+        let taken = ledger.wants_ahead(ledger.lanes.rivals(&held));
+        assert_eq!(taken, wanted, "{jobs} jobs, and {unread} that nobody has read");
     }
 }

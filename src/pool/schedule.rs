@@ -148,8 +148,7 @@ impl Schedule {
             state.lanes.hold(held, &origins, Instant::now());
         }
         // All that the source has just now.
-        let mut has_seen_all = false;
-        let mut gave_way = false;
+        let (mut has_seen_all, mut gave_way) = (false, false);
         let mut now = Instant::now();
         loop {
             if state.stop < Some(Stop::Deadline) && self.rules.deadline.left(now).is_err() {
@@ -160,9 +159,10 @@ impl Schedule {
                 state.threads = state.threads.saturating_sub(1);
                 return Next::End;
             }
-            let ahead = if has_seen_all { 0 } else { state.wants_ahead(held) };
-            // Who has the connections may have its answers, and want no more than this core.
-            if ahead == 0 && !gave_way && state.lanes.has_rivals(held) {
+            state.lanes.advance(now);
+            let rivals = state.lanes.rivals(held);
+            let ahead = if has_seen_all { 0 } else { state.wants_ahead(rivals) };
+            if ahead == 0 && !gave_way && state.gives_way(held, rivals) {
                 gave_way = true;
                 drop(state);
                 thread::yield_now();
@@ -193,7 +193,7 @@ impl Schedule {
             if most == 0 || !matches!(state.source, SourceState::Here(_)) {
                 let until = state.next_time(now);
                 state = self.wait(state, until);
-                (has_seen_all, now) = (false, Instant::now());
+                (has_seen_all, gave_way, now) = (false, false, Instant::now());
                 continue;
             }
             // The source may keep this worker for ever. Who is woken may get this one's core, and should

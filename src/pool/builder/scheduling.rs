@@ -70,13 +70,13 @@ impl PoolBuilder {
     /// 64. With 1 jobs are taken in their order, and one by one.
     ///
     /// A worker takes first a job for an origin to which it holds an idle connection, for which it looks four
-    /// times as far, then one for an origin to which no worker does, then one for the origin that most jobs
-    /// wait for, of those with fewer than four connections, then the oldest; but none is overtaken by more
-    /// than four times as many younger ones. So with many origins connections are used again, although they
-    /// are never shared. Where all that is in hand goes to origins to which others hold connections and this
-    /// worker holds none, the pool takes more in hand: up to three times as many, or five times where there
-    /// are four connections and more to each. And before a worker opens one more it gives way once to
-    /// threads that could run.
+    /// times as far, then one for an origin to which no worker does, then, of the origins with fewer than four
+    /// connections, one for that with most jobs for each of them, then the oldest; but none is overtaken by
+    /// more than four times as many younger ones. So with many origins connections are used again, although
+    /// they are never shared. Where the worker holds a connection to none of the origins of what is in hand
+    /// and others hold some to each, the pool takes more in hand, as long as there are no more origins than
+    /// are looked at: up to three times as many, or five times where there are four connections and more to
+    /// each.
     ///
     /// What is looked at is taken from a list or a channel as it is there; it is not begun, and
     /// [`Pool::close`] hands it back. An iterator may wait, and is asked ahead where it has given jobs

@@ -57,7 +57,7 @@ impl<T> Lanes<T> {
 
     /// Whether a lane that a worker holds is the one to serve, by a look at what is known of those before
     /// it: that is so for most jobs, and then no other lane need be touched.
-    fn nothing_goes_before(&mut self, mine: LaneId, window: usize) -> bool {
+    pub(super) fn nothing_goes_before(&mut self, mine: LaneId, window: usize) -> bool {
         // Otherwise it may be too far away.
         if self.ready() > window.saturating_mul(FAR) {
             return false;
@@ -79,7 +79,7 @@ impl<T> Lanes<T> {
     /// How many connections there are at least to each origin that a job is here for, where all of them
     /// are others' and a worker would have to open one more. `None` where it need not, or not all is
     /// looked at.
-    fn rivals(&self, held: &Held) -> Option<usize> {
+    pub(in crate::pool) fn rivals(&self, held: &Held) -> Option<usize> {
         // Where no second origin was ever seen there is likely to be none.
         if self.by_origin.len() < 2
             || self.listing.open().len() > lanes_of(self.window)
@@ -87,22 +87,25 @@ impl<T> Lanes<T> {
         {
             return None;
         }
-        let holders = |id: LaneId| Some(self.lanes.get(id.0)?.as_ref()?.holders);
-        self.listing.open().filter_map(holders).min().filter(|fewest| *fewest > 0)
+        let mut fewest = None;
+        for id in self.listing.open() {
+            let lane = self.lanes.get(id.0).and_then(Option::as_ref)?;
+            if lane.holders == 0 || lane.origin.is_none() {
+                return None;
+            }
+            fewest = Some(fewest.unwrap_or(lane.holders).min(lane.holders));
+        }
+        fewest
     }
 
-    /// Whether a worker would have to open a connection to an origin to which others hold some.
-    pub(in crate::pool) fn has_rivals(&self, held: &Held) -> bool {
-        self.rivals(held).is_some()
-    }
-
-    /// How many more jobs a worker should have to choose from than a window: it has no connection to use
-    /// for those that are here, and others have some for each. More where they have many.
-    pub(in crate::pool) fn wants_more(&self, held: &Held) -> usize {
+    /// How many more jobs a worker should have to choose from than a window, where it has these
+    /// [`rivals`](Self::rivals): more where there are many for each origin.
+    pub(in crate::pool) fn wants_more(&self, rivals: Option<usize>) -> usize {
         let (ready, window) = (self.ready(), self.window);
-        match self.rivals(held) {
+        match rivals {
             Some(MANY..) if ready < window.saturating_mul(FAR) => window,
-            Some(_) if ready < window.saturating_mul(5) / 2 => window / 2,
+            // Not one by one.
+            Some(_) if ready < window.saturating_mul(5) / 2 => (window / 2).max(2),
             _ => 0,
         }
     }

@@ -78,9 +78,12 @@ impl Lane {
         self.jobs.first_key_value().map_or(seen, |(_, came)| seen.max(came.starts))
     }
 
-    /// How many younger jobs may have been started before its oldest one: of all that could go and have
-    /// gone since that came, those that were not here before it. `before` is how many of these may still
-    /// be here.
+    /// How many younger jobs may have been started before its oldest one, at most: of all that could go
+    /// and have gone since that came, those that were not here before it. `before` is how many of these
+    /// may still be here: the jobs of all lanes that are listed before this one.
+    ///
+    /// Of a retry that went before jobs which had waited longer it may be less; but of these the oldest
+    /// that too many have overtaken has nothing before it that is not overtaken as much.
     pub(super) fn overtaken(&self, gone: u64, before: usize) -> u64 {
         let Some((_, came)) = self.jobs.first_key_value() else { return 0 };
         let before = u64::try_from(before).unwrap_or(u64::MAX);

@@ -9,17 +9,19 @@
 //! ```
 //!
 //! A worker takes first what goes to an origin to which it holds a connection, if that is among the jobs of
-//! [`FAR`] windows; then, of those of a [`WINDOW`] and half as many more, what goes to an origin that nobody
-//! holds; then what goes to one that few hold, and most wait for; then the oldest. No more lanes are looked
-//! at than [`choice`] says. So connections are used again without being shared, and no worker is kept
-//! waiting for another one's: where one origin is slow, any worker takes its jobs. A job that too many
-//! younger ones have overtaken goes first.
+//! four windows; then, of those of a [`WINDOW`] and half as many more, what goes to an origin that nobody
+//! holds; then what goes to one that few hold, that with most jobs for each of them; then the oldest. So
+//! connections are used again without being shared, and no worker is kept waiting for another one's: where
+//! one origin is slow, any worker takes its jobs. A job that too many younger ones have overtaken goes
+//! first.
 //!
-//! Each step costs O(log n) of the jobs and lanes there are, and a look at no more than so many of them. A
-//! lane that has nothing to do is forgotten as soon as it has nothing to remember.
+//! Each step costs O(log n) of the jobs and lanes there are, and a look at no more lanes than a window and at
+//! those that the worker holds. A lane that has nothing to do is forgotten as soon as it has nothing to remember.
 
 mod by_index;
 mod choice;
+#[cfg(test)]
+mod choice_tests;
 #[cfg(test)]
 mod cost_tests;
 mod dice;

@@ -61,6 +61,10 @@ pub(in crate::pool) struct Held {
 }
 
 impl Held {
+    pub(in crate::pool) const fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
     /// Whether what it holds must be looked at again although no connection was opened or closed.
     pub(in crate::pool) const fn is_in_doubt(&self) -> bool {
         self.trial.is_some()
