@@ -158,7 +158,7 @@ impl Outbox {
 }
 
 /// More than that need not gather.
-const ENOUGH: usize = 32;
+const ENOUGH: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -216,7 +216,7 @@ mod tests {
 
     #[test]
     fn outcomes_gather_until_there_are_enough_or_somebody_waits_for_the_reader() {
-        for (room, enough) in [(8, 4), (1000, 32)] {
+        for (room, enough) in [(8, 4), (1000, 64)] {
             let mut outbox = busy(false);
             assert_eq!(outbox.wait(true, false), Some(true));
             assert!(!outbox.calls_reader(true, room), "there is nothing to be read");

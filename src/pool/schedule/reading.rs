@@ -82,7 +82,7 @@ impl Schedule {
 }
 
 /// How long a reader lets outcomes gather.
-const GATHERING: Duration = Duration::from_micros(500);
+const GATHERING: Duration = Duration::from_millis(1);
 
 #[cfg(test)]
 #[path = "reading_tests.rs"]
